@@ -29,6 +29,14 @@ class RucketError(Exception):
     """The root of everything raised on purpose."""
 
 
+_S3_ERRORS: dict[str, type[S3Error]] = {}
+
+
+def s3_error_by_code(code: str) -> type[S3Error]:
+    """The class of an S3 error code; KeyError for a code that no class has."""
+    return _S3_ERRORS[code]
+
+
 class S3Error(RucketError):
     """An answer the client gets as an S3 error document.
 
@@ -47,6 +55,7 @@ class S3Error(RucketError):
 
     def __init_subclass__(cls) -> None:
         cls.code = cls.__dict__.get("code", cls.__name__)
+        _S3_ERRORS[cls.code] = cls
 
 
 class AccessDenied(S3Error): ...
@@ -176,9 +185,6 @@ class SignatureDoesNotMatch(S3Error): ...
 
 
 class SlowDown(S3Error): ...
-
-
-class TooManyBuckets(S3Error): ...
 
 
 class XAmzContentSHA256Mismatch(S3Error): ...

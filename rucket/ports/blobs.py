@@ -1,0 +1,75 @@
+"""Blobs, as everything above this layer may know them: runs of bytes, written once, named by id."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rucket.model.names import BlobId
+from rucket.ports.disk import Buffer
+
+
+class BlobWriter(Protocol):
+    """A blob being written. All calls block."""
+
+    def write(self, data: Buffer) -> None:
+        """Appends `data`, which the caller may reuse afterwards."""
+        ...
+
+    def finish(self) -> None:
+        """Returns once the blob and its name survive a power cut. It can be read from now on."""
+        ...
+
+    def abort(self) -> None:
+        """Leaves nothing behind. Harmless after `finish` or a second time."""
+        ...
+
+
+class BlobReader(Protocol):
+    """An open blob: it stays readable even when it is deleted meanwhile. All calls block."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes were written."""
+        ...
+
+    def read(self, offset: int, size_bytes: int) -> bytes | memoryview:
+        """Exactly `size_bytes` bytes from `offset` on, verified.
+
+        Raises:
+            CorruptionError: a block that was touched isn't what was written.
+        """
+        ...
+
+    def read_cached(self, offset: int, size_bytes: int) -> bytes | memoryview | None:
+        """As `read`, but None where that would have to wait for the device."""
+        ...
+
+    def close(self) -> None:
+        """Gives the file back."""
+        ...
+
+
+class Blobs(Protocol):
+    """The blobs of a node. All calls block."""
+
+    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> BlobWriter:
+        """Starts a blob; the expected size, where known, reserves room."""
+        ...
+
+    def open(self, blob_id: BlobId) -> BlobReader:
+        """Opens a blob.
+
+        Raises:
+            FileNotFoundError: there is none; the caller's snapshot may be old.
+            CorruptionError: its header or footer isn't what was written.
+        """
+        ...
+
+    def delete(self, blob_id: BlobId) -> None:
+        """Removes a blob; harmless where there is none."""
+        ...
+
+    def list_ids(self, after: BlobId | None, limit: int) -> list[tuple[BlobId, int]]:
+        """Up to `limit` ids greater than `after`, in order, each with the time in milliseconds
+        since the Unix epoch when its blob was written."""
+        ...

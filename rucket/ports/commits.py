@@ -1,0 +1,29 @@
+"""Committing, as the service layer may know it: a command goes in, its outcome comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rucket.model.records import Record
+
+
+class Commits(Protocol):
+    """The way from a gateway to the log."""
+
+    async def commit(self, command: Record) -> Record:
+        """The outcome of `command` (`rucket.state.commands`, `rucket.state.outcomes`), once it is
+        durable and every later snapshot of the index shows it.
+
+        A command carries a commit id; one that is retried with the same id happens once and has
+        the outcome it had the first time.
+
+        Raises:
+            StorageFullError: there is no room to commit; nothing happened.
+            CommitUnknownError: no answer in time; it may or may not have happened.
+        """
+        ...
+
+    async def ready(self) -> bool:
+        """Whether a commit would be taken now."""
+        ...

@@ -1,0 +1,96 @@
+"""The index, as everything above this layer may know it: ordered tables of rows, read in
+snapshots, written by one transaction at a time.
+
+A row has a key, a value and maybe an attachment. Scans read no attachments, so that what is
+rarely needed (an object's inline bytes, its list of blobs) costs a listing nothing. Keys are
+ordered as bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+@enum.unique
+class Table(enum.IntEnum):
+    """The tables. The numbers are on disk: never reuse one. Keys are described in
+    `rucket.state.rows`."""
+
+    META = 1
+    BUCKETS = 2
+    BUCKETS_BY_OWNER = 3
+    BUCKET_STATISTICS = 4
+    OBJECTS = 5
+    UPLOADS = 6
+    PARTS = 7
+    COMPLETED_UPLOADS = 8
+    BLOB_REFERENCES = 9
+    GARBAGE = 10
+    USERS = 11
+    USER_ATTRIBUTES = 12
+    ACCESS_KEYS = 13
+    OUTCOMES = 14
+
+
+Row = tuple[bytes, bytes]
+"""A key and its value."""
+
+
+class Snapshot(Protocol):
+    """The rows as they were at one moment.
+
+    Every read raises CorruptionError for a row whose check doesn't fit.
+    """
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The value at `key`."""
+        ...
+
+    def get_with_attachment(self, table: Table, key: bytes) -> tuple[bytes, bytes] | None:
+        """The value at `key` and its attachment (empty if it has none)."""
+        ...
+
+    def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
+        """The first `limit` rows with start <= key < stop (None: to the end of the table)."""
+        ...
+
+
+class Transaction(Snapshot, Protocol):
+    """A snapshot that also sees, and collects, its own changes."""
+
+    def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
+        """Writes a row, over the one that was at `key`."""
+        ...
+
+    def delete(self, table: Table, key: bytes) -> None:
+        """Removes the row at `key`, if there is one."""
+        ...
+
+
+class IndexReader(Protocol):
+    """Read access, from any process of the node."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """A snapshot, held while the context is open. Never hold it across an await: it keeps
+        old pages from being reclaimed."""
+        ...
+
+
+class Index(IndexReader, Protocol):
+    """The whole index, in the one process that writes it."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A transaction: commits when the context ends, rolls back when it raises. Committed rows
+        are visible to every later snapshot, in every process; they survive a crash of the process
+        but, until `sync`, not a power cut."""
+        ...
+
+    def sync(self) -> None:
+        """Returns once all that was committed before the call survives a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Gives its files back."""
+        ...

@@ -1,0 +1,199 @@
+"""What header and query authentication have in common: scopes, and comparing signatures.
+
+Verification has two steps, so that the caller looks up the secret in between::
+
+    parse(request)  ->  ParsedSignature  ->  (secret)  ->  verify(...)  ->  SigningContext
+
+Nothing of a ``ParsedSignature`` is to be believed before ``verify`` has returned. Source: S3 API
+Reference, "Authenticating Requests (AWS Signature Version 4)".
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rucket.model.errors import AccessDenied, MissingSecurityHeader, SignatureDoesNotMatch
+from rucket.wire.sigv4.canonical_request import SignedRequest, canonical_request, string_to_sign
+from rucket.wire.sigv4.payload_hash import DeclaredPayload
+from rucket.wire.sigv4.signing_key import sign, signing_key
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SERVICE = "s3"
+SKEW_MS_MAX = 15 * 60 * 1000
+_DEFAULT_REGION = "us-east-1"
+_REMEMBERED_TEXTS_MAX = 1024
+_SCOPE_SEPARATORS = 4
+_DAY_LENGTH = 8
+
+
+class MalformedScopeError(ValueError):
+    """A credential isn't ``access key/day/region/service/aws4_request``; callers translate it.
+
+    Args:
+        reason: as S3 words it, after "the Credential is mal-formed" and the like.
+        region: the region that would have been right, when it is the region that is wrong.
+    """
+
+    def __init__(self, reason: str, region: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.region = region
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialScope:
+    """A credential: who signs, and for which day, region and service."""
+
+    access_key_id: str
+    day: str
+    region: str
+    service: str
+
+    @property
+    def text(self) -> str:
+        """``day/region/service/aws4_request``, as it is signed."""
+        return f"{self.day}/{self.region}/{self.service}/aws4_request"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSignature:
+    """A request's claim to be signed, not verified yet.
+
+    Args:
+        access_key_id: whose secret to look up.
+        scope: the whole credential.
+        signed_headers: lower-case names in the client's order.
+        signature: as given.
+        timestamp: ``YYYYMMDDTHHMMSSZ``.
+        timestamp_ms: the same in milliseconds.
+        payload: what the request declares of its body.
+        expires_s: lifetime of a presigned URL, None for header authentication.
+        security_token: of temporary credentials, None without.
+    """
+
+    access_key_id: str
+    scope: CredentialScope
+    signed_headers: tuple[str, ...]
+    signature: str
+    timestamp: str
+    timestamp_ms: int
+    payload: DeclaredPayload
+    expires_s: int | None = None
+    security_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningContext:
+    """A verified request: what its body's chunks are signed with.
+
+    Args:
+        signing_key: 32 bytes, derived from the secret; never logged.
+        scope: ``day/region/service/aws4_request``.
+        timestamp: ``YYYYMMDDTHHMMSSZ``.
+        seed_signature: the request's signature, which the first chunk's builds on.
+        payload: what the request declares of its body.
+    """
+
+    signing_key: bytes
+    scope: str
+    timestamp: str
+    seed_signature: str
+    payload: DeclaredPayload
+
+
+@lru_cache(maxsize=_REMEMBERED_TEXTS_MAX)
+def parse_credential(credential: str, region: str) -> CredentialScope:
+    """Read ``access key/day/region/service/aws4_request``.
+
+    Clients that know no region sign with an empty one or with ``us-east-1``: both are taken.
+
+    Args:
+        credential: as sent; the access key may hold slashes.
+        region: the server's.
+
+    Raises:
+        MalformedScopeError: the caller says where the credential stood.
+    """
+    parts = credential.rsplit("/", _SCOPE_SEPARATORS)
+    if len(parts) <= _SCOPE_SEPARATORS or not parts[0]:
+        raise MalformedScopeError(
+            'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/'
+            'aws4_request".'
+        )
+    access_key_id, day, scope_region, service, terminator = parts
+    if len(day) != _DAY_LENGTH or not (day.isascii() and day.isdigit()):
+        raise MalformedScopeError(f'incorrect date format "{day}". Use the form "yyyyMMdd".')
+    if scope_region not in (region, "", _DEFAULT_REGION):
+        raise MalformedScopeError(
+            f"the region '{scope_region}' is wrong; expecting '{region}'", region
+        )
+    if service != SERVICE:
+        raise MalformedScopeError(
+            f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".'
+        )
+    if terminator != "aws4_request":
+        raise MalformedScopeError(
+            f'incorrect terminal "{terminator}". This endpoint uses "aws4_request".'
+        )
+    return CredentialScope(access_key_id, day, scope_region, service)
+
+
+@lru_cache(maxsize=_REMEMBERED_TEXTS_MAX)
+def split_signed_headers(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """``a;b;c`` as names in order, and as a set."""
+    names = tuple(text.split(";"))
+    return names, frozenset(names)
+
+
+def check_headers_are_signed(headers: Mapping[str, str], signed: frozenset[str]) -> None:
+    """What changes a request's meaning has to be signed: ``host`` and every ``x-amz-`` header.
+
+    Raises:
+        MissingSecurityHeader: there is no host to sign.
+        AccessDenied: a header isn't signed; ``HeadersNotSigned`` names it.
+    """
+    if "host" not in headers:
+        raise MissingSecurityHeader(MissingHeaderName="host")
+    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    if "host" not in signed:
+        unsigned.append("host")
+    if unsigned:
+        raise AccessDenied(
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(unsigned),
+        )
+
+
+def verify_signature(
+    request: SignedRequest,
+    parsed: ParsedSignature,
+    secret_access_key: str,
+    *,
+    without_parameter: bytes = b"",
+) -> SigningContext:
+    """Compute the signature and compare it in constant time.
+
+    Raises:
+        SignatureDoesNotMatch: with all that a client needs to find its mistake.
+    """
+    scope = parsed.scope
+    canonical = canonical_request(
+        request,
+        parsed.signed_headers,
+        parsed.payload.declared,
+        without_parameter=without_parameter,
+    )
+    text = string_to_sign(canonical, parsed.timestamp, scope.text)
+    key = signing_key(secret_access_key, scope.day, scope.region, scope.service)
+    expected = sign(key, text)
+    if not hmac.compare_digest(expected.encode(), parsed.signature.encode("utf-8", "replace")):
+        raise SignatureDoesNotMatch(
+            AWSAccessKeyId=parsed.access_key_id,
+            StringToSign=text,
+            SignatureProvided=parsed.signature,
+            CanonicalRequest=canonical,
+        )
+    return SigningContext(key, scope.text, parsed.timestamp, expected, parsed.payload)

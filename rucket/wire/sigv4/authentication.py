@@ -6,14 +6,14 @@ Reference, "Authenticating Requests (AWS Signature Version 4)".
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rucket.model.errors import InvalidArgument, InvalidRequest
 from rucket.wire.sigv4 import header_auth, presigned_url
-from rucket.wire.sigv4.canonical_request import SignedRequest
-from rucket.wire.sigv4.signature import ParsedSignature, SigningContext
+from rucket.wire.sigv4.signature import UNSUPPORTED_MECHANISM, ParsedSignature, SigningContext
 
-_UNSUPPORTED_MECHANISM = (
-    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-)
+if TYPE_CHECKING:
+    from rucket.wire.sigv4.canonical_request import SignedRequest
 
 
 def parse(request: SignedRequest, region: str) -> ParsedSignature | None:
@@ -47,7 +47,7 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature | None:
     if is_presigned:
         return presigned_url.parse(request, region)
     if b"AWSAccessKeyId" in query and _has_parameter(query, b"AWSAccessKeyId"):
-        raise InvalidRequest(_UNSUPPORTED_MECHANISM)
+        raise InvalidRequest(UNSUPPORTED_MECHANISM)
     return None
 
 

@@ -1,8 +1,13 @@
-"""The canonical request of Signature Version 4, as S3 builds it.
+"""The canonical request of Signature Version 4, as S3 builds it, one line each.
 
 ::
 
-    METHOD \\n canonical URI \\n canonical query \\n header:value\\n… \\n signed headers \\n payload hash
+    method
+    canonical URI
+    canonical query
+    header:value               one line for each signed header, then an empty one
+    signed headers
+    payload hash
 
 S3 differs from other services: the URI is decoded once and encoded once, ``//`` and ``..`` stay.
 Everything is kept as latin-1 text, one character for one byte of the request, and is turned into
@@ -13,9 +18,12 @@ Header: Transferring Payload in a Single Chunk".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _UNRESERVED_AND_SLASH = _UNRESERVED + b"/"

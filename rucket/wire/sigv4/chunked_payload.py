@@ -26,11 +26,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from rucket.model.errors import IncompleteBody, InvalidRequest, S3Error, SignatureDoesNotMatch
-from rucket.wire.sigv4.payload_hash import PayloadKind
-from rucket.wire.sigv4.signature import SigningContext
 from rucket.wire.sigv4.signing_key import sign
+
+if TYPE_CHECKING:
+    from rucket.wire.sigv4.payload_hash import PayloadKind
+    from rucket.wire.sigv4.signature import SigningContext
 
 SIZE_LINE_BYTES_MAX = 512
 TRAILER_BYTES_MAX = 8 * 1024

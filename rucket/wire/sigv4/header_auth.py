@@ -11,7 +11,7 @@ API Reference, "Authenticating Requests: Using the Authorization Header".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rucket.model.errors import (
     AccessDenied,
@@ -21,11 +21,11 @@ from rucket.model.errors import (
     RequestTimeTooSkewed,
     S3Error,
 )
-from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.payload_hash import parse_payload_hash
 from rucket.wire.sigv4.signature import (
     ALGORITHM,
     SKEW_MS_MAX,
+    UNSUPPORTED_MECHANISM,
     MalformedScopeError,
     ParsedSignature,
     SigningContext,
@@ -36,9 +36,10 @@ from rucket.wire.sigv4.signature import (
 )
 from rucket.wire.timestamps import format_basic, format_iso8601, parse_basic, parse_http_date
 
-_UNSUPPORTED_MECHANISM = (
-    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket.wire.sigv4.canonical_request import SignedRequest
 
 
 def parse(request: SignedRequest, region: str) -> ParsedSignature:
@@ -127,7 +128,7 @@ def _components(value: str) -> tuple[str, str, str]:
 
 def _unsupported(scheme: str, value: str) -> S3Error:
     if scheme == "AWS" or scheme.startswith("AWS4-"):
-        return InvalidRequest(_UNSUPPORTED_MECHANISM)
+        return InvalidRequest(UNSUPPORTED_MECHANISM)
     return InvalidArgument(
         "Unsupported Authorization Type", ArgumentName="Authorization", ArgumentValue=value
     )

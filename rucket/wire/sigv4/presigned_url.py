@@ -8,13 +8,13 @@ Using Query Parameters".
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from rucket.model.errors import (
     AccessDenied,
     AuthorizationQueryParametersError,
 )
-from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.payload_hash import UNSIGNED_PAYLOAD, DeclaredPayload, parse_payload_hash
 from rucket.wire.sigv4.signature import (
     ALGORITHM,
@@ -28,6 +28,9 @@ from rucket.wire.sigv4.signature import (
     verify_signature,
 )
 from rucket.wire.timestamps import format_iso8601, parse_basic
+
+if TYPE_CHECKING:
+    from rucket.wire.sigv4.canonical_request import SignedRequest
 
 EXPIRES_S_MAX = 7 * 24 * 3600
 _EXPIRES_DIGITS_MAX = 10

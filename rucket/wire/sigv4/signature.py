@@ -11,14 +11,18 @@ Reference, "Authenticating Requests (AWS Signature Version 4)".
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from rucket.model.errors import AccessDenied, MissingSecurityHeader, SignatureDoesNotMatch
 from rucket.wire.sigv4.canonical_request import SignedRequest, canonical_request, string_to_sign
-from rucket.wire.sigv4.payload_hash import DeclaredPayload
 from rucket.wire.sigv4.signing_key import sign, signing_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket.wire.sigv4.payload_hash import DeclaredPayload
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"
@@ -27,6 +31,11 @@ _DEFAULT_REGION = "us-east-1"
 _REMEMBERED_TEXTS_MAX = 1024
 _SCOPE_SEPARATORS = 4
 _DAY_LENGTH = 8
+
+
+UNSUPPORTED_MECHANISM = (
+    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+)
 
 
 class MalformedScopeError(ValueError):

@@ -6,8 +6,8 @@ Source: S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rucket.wire.sigv4.canonical_request import (
     SignedRequest,
@@ -19,6 +19,9 @@ from rucket.wire.sigv4.payload_hash import PayloadKind
 from rucket.wire.sigv4.signature import ALGORITHM, SERVICE
 from rucket.wire.sigv4.signing_key import sign, signing_key
 from rucket.wire.timestamps import format_basic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # A proxy or an HTTP library may change these after they have been signed.
 _NEVER_SIGNED = frozenset(

@@ -1,0 +1,89 @@
+"""The `Disk` port on Linux. The only module, with `os_file`, that opens, syncs, links, renames or
+removes a file of the data directory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from rucket.disk.os_file import OsFile, device_errors
+
+_FILE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
+_NANOSECONDS_PER_MS = 1_000_000
+
+
+class OsDisk:
+    """Files of the operating system. Files are made 0600, directories 0700."""
+
+    def create(self, path: str) -> OsFile:
+        """See `Disk.create`."""
+        with device_errors(path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            return OsFile(os.open(path, flags, _FILE_MODE), path)
+
+    def create_unnamed(self, directory: str) -> OsFile:
+        """See `Disk.create_unnamed`. The file system has to know O_TMPFILE, as ext4, XFS, Btrfs,
+        tmpfs and recent overlayfs do."""
+        with device_errors(directory):
+            flags = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
+            return OsFile(os.open(directory, flags, _FILE_MODE), f"{directory}/(unnamed)")
+
+    def open(self, path: str, *, writable: bool = False) -> OsFile:
+        """See `Disk.open`."""
+        with device_errors(path):
+            flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC
+            return OsFile(os.open(path, flags), path)
+
+    def make_directory(self, path: str) -> None:
+        """See `Disk.make_directory`."""
+        missing = []
+        directory = Path(path)
+        while not directory.exists():
+            missing.append(directory)
+            directory = directory.parent
+        for directory in reversed(missing):
+            with device_errors(str(directory)):
+                directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
+            self.sync_directory(str(directory.parent))
+
+    def list_directory(self, path: str) -> list[str]:
+        """See `Disk.list_directory`."""
+        with device_errors(path):
+            return sorted(os.listdir(path))
+
+    def rename(self, source: str, target: str) -> None:
+        """See `Disk.rename`."""
+        with device_errors(source):
+            os.rename(source, target)
+
+    def remove(self, path: str) -> None:
+        """See `Disk.remove`."""
+        with device_errors(path):
+            os.unlink(path)
+
+    def modified_ms(self, path: str) -> int:
+        """See `Disk.modified_ms`."""
+        with device_errors(path):
+            return os.stat(path).st_mtime_ns // _NANOSECONDS_PER_MS
+
+    def sync_directory(self, path: str) -> None:
+        """See `Disk.sync_directory`."""
+        with device_errors(path):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def free_bytes(self, path: str) -> int:
+        """See `Disk.free_bytes`."""
+        with device_errors(path):
+            status = os.statvfs(path)
+            return status.f_bavail * status.f_frsize
+
+
+def is_private(path: str) -> bool:
+    """Whether nobody but the owner may read or enter `path`."""
+    return not stat.S_IMODE(os.stat(path).st_mode) & 0o077

@@ -1,0 +1,88 @@
+"""The node's side of the commit protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from rucket.model.errors import OperatingError, StorageFullError
+from rucket.net.commit_protocol import (
+    AnswerKind,
+    RequestKind,
+    check_hello,
+    decode,
+    encode,
+    encode_hello,
+)
+from rucket.ports.transport import Connection, ConnectionLostError
+from rucket.state.outcomes import Outcome, encode_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rucket.ports.transport import Listener, Transport
+
+
+class CommitSink(Protocol):
+    """Where commands go (`rucket.store.store.Store`)."""
+
+    def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
+        """Takes an encoded command; calls `done` once, with what became of it or why it wasn't
+        taken."""
+        ...
+
+    def is_ready(self) -> bool:
+        """Whether commands are taken."""
+        ...
+
+
+class CommitServer:
+    """Answers the gateways of this node."""
+
+    def __init__(self, sink: CommitSink, transport: Transport) -> None:
+        self._sink = sink
+        self._transport = transport
+
+    async def listen(self, endpoint: str) -> Listener:
+        """Takes connections from now on."""
+        return await self._transport.listen(endpoint, self._serve)
+
+    async def _serve(self, connection: Connection) -> None:
+        messages = await connection.receive()
+        connection.send(encode_hello())
+        check_hello(messages[0])
+        messages = messages[1:]
+        while True:
+            for message in messages:
+                self._answer(message, connection)
+            messages = await connection.receive()
+
+    def _answer(self, message: bytes, connection: Connection) -> None:
+        kind, request_id, payload = decode(message)
+        if kind == RequestKind.COMMIT:
+            self._sink.submit(bytes(payload), _Reply(connection, request_id))
+        elif kind == RequestKind.STATUS and self._sink.is_ready():
+            connection.send(encode(AnswerKind.READY, request_id))
+        else:
+            connection.send(encode(AnswerKind.REFUSED, request_id, b"not ready"))
+
+
+class _Reply:
+    """Sends the answer to one commit."""
+
+    __slots__ = ("_connection", "_request_id")
+
+    def __init__(self, connection: Connection, request_id: int) -> None:
+        self._connection = connection
+        self._request_id = request_id
+
+    def __call__(self, outcome: Outcome | OperatingError) -> None:
+        if isinstance(outcome, StorageFullError):
+            answer = encode(AnswerKind.STORAGE_FULL, self._request_id, str(outcome).encode())
+        elif isinstance(outcome, OperatingError):
+            answer = encode(AnswerKind.REFUSED, self._request_id, str(outcome).encode())
+        else:
+            answer = encode(AnswerKind.OUTCOME, self._request_id, encode_outcome(outcome))
+        try:
+            self._connection.send(answer)
+        except ConnectionLostError:
+            pass  # the gateway will ask again over a new connection, with the same commit id

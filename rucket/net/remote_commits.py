@@ -1,0 +1,125 @@
+"""The gateway's side of the commit protocol: the `Commits` port over a connection to the node.
+
+While the node restarts, commits wait; they are sent again over the next connection. A command
+carries its commit id, so that one the node had taken before it went away isn't taken twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rucket.model.errors import CommitUnknownError, OperatingError, StorageFullError
+from rucket.net.commit_protocol import (
+    AnswerKind,
+    RequestKind,
+    check_hello,
+    decode,
+    encode,
+    encode_hello,
+)
+from rucket.ports.transport import Connection, ConnectionLostError
+from rucket.state.commands import encode_command
+from rucket.state.outcomes import decode_outcome
+
+if TYPE_CHECKING:
+    from rucket.model.records import Record
+    from rucket.ports.tasks import Promise, Task, Tasks
+    from rucket.ports.transport import Transport
+
+_RECONNECT_DELAY_S = 0.05
+_STATUS_TIMEOUT_S = 2.0
+
+
+class RemoteCommits:
+    """Commits through the node process that listens at `endpoint`.
+
+    Args:
+        timeout_s: how long a commit may take, restarts of the node included.
+    """
+
+    def __init__(self, transport: Transport, endpoint: str, tasks: Tasks, timeout_s: float) -> None:
+        self._transport = transport
+        self._endpoint = endpoint
+        self._tasks = tasks
+        self._timeout_s = timeout_s
+        self._connection: Connection | None = None
+        self._waiting: dict[int, tuple[bytes, Promise[Any]]] = {}
+        self._last_request_id = 0
+        self._task: Task[None] | None = None
+
+    def start(self) -> None:
+        """Connects, and keeps connecting, in the background."""
+        self._task = self._tasks.spawn(self._run(), "commit-connection")
+
+    def close(self) -> None:
+        """Ends the connection; commits in flight stay unanswered."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
+    async def commit(self, command: Record) -> Record:
+        """See `Commits.commit`."""
+        return await self._ask(RequestKind.COMMIT, encode_command(command), self._timeout_s)
+
+    async def ready(self) -> bool:
+        """See `Commits.ready`."""
+        if self._connection is None:
+            return False
+        try:
+            await self._ask(RequestKind.STATUS, b"", _STATUS_TIMEOUT_S)
+        except OperatingError:
+            return False
+        return True
+
+    async def _ask(self, kind: RequestKind, payload: bytes, timeout_s: float) -> Any:  # noqa: ANN401
+        self._last_request_id += 1
+        request_id = self._last_request_id
+        message = encode(kind, request_id, payload)
+        promise = self._tasks.promise()
+        self._waiting[request_id] = (message, promise)
+        if self._connection is not None:
+            try:
+                self._connection.send(message)
+            except ConnectionLostError:
+                pass  # `_run` notices as well, and sends it again
+        try:
+            return await self._tasks.within(timeout_s, promise)
+        except TimeoutError as error:
+            raise CommitUnknownError("the node didn't answer in time") from error
+        finally:
+            self._waiting.pop(request_id, None)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                connection = await self._transport.connect(self._endpoint)
+                connection.send(encode_hello())
+                messages = await connection.receive()
+                check_hello(messages[0])
+                self._connection = connection
+                for message, _ in list(self._waiting.values()):
+                    connection.send(message)
+                messages = messages[1:]
+                while True:
+                    for message in messages:
+                        self._settle(message)
+                    messages = await connection.receive()
+            except ConnectionLostError:
+                self._connection = None
+                await self._tasks.sleep(_RECONNECT_DELAY_S)
+
+    def _settle(self, answer: bytes) -> None:
+        kind, request_id, payload = decode(answer)
+        waiting = self._waiting.get(request_id)
+        if waiting is None:
+            return
+        promise = waiting[1]
+        if kind == AnswerKind.OUTCOME:
+            promise.set_result(decode_outcome(payload))
+        elif kind == AnswerKind.STORAGE_FULL:
+            promise.set_exception(StorageFullError(str(payload, "utf-8")))
+        elif kind == AnswerKind.READY:
+            promise.set_result(None)
+        else:
+            promise.set_exception(CommitUnknownError(str(payload, "utf-8")))

@@ -22,13 +22,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from rucket.wire.percent_encoding import uri_encode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-_UNRESERVED_AND_SLASH = _UNRESERVED + b"/"
-_ENCODED = [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
-_ENCODED_KEEPING_SLASH = [*_ENCODED[:47], "/", *_ENCODED[48:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +44,6 @@ class SignedRequest:
     raw_path: bytes
     raw_query: bytes
     headers: Mapping[str, str]
-
-
-def uri_encode(data: bytes, *, keep_slash: bool = False) -> str:
-    """Percent-encode all but RFC 3986's unreserved characters (and ``/`` on demand).
-
-    Returns:
-        ASCII text with upper-case hexadecimal digits.
-    """
-    plain = _UNRESERVED_AND_SLASH if keep_slash else _UNRESERVED
-    if not data.translate(None, plain):
-        return data.decode("ascii")
-    table = _ENCODED_KEEPING_SLASH if keep_slash else _ENCODED
-    return "".join([table[byte] for byte in data])
 
 
 def canonical_uri(raw_path: bytes) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rucket.wire.percent_encoding import uri_encode
 from rucket.wire.sigv4.canonical_request import (
     SignedRequest,
     canonical_request,
     string_to_sign,
-    uri_encode,
 )
 from rucket.wire.sigv4.payload_hash import PayloadKind
 from rucket.wire.sigv4.signature import ALGORITHM, SERVICE

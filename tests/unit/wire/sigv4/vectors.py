@@ -91,7 +91,8 @@ CHUNKED_BODY = (
     + b"a" * 65536
     + b"\r\n"
     b"400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n"
-    + b"a" * 1024
+    + b"a"
+    * 1024
     + b"\r\n"
     b"0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n"
     b"\r\n"
@@ -115,7 +116,8 @@ TRAILER_BODY = (
     + b"a" * 65536
     + b"\r\n"
     b"400;chunk-signature=1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7\r\n"
-    + b"a" * 1024
+    + b"a"
+    * 1024
     + b"\r\n"
     b"0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n"
     b"x-amz-checksum-crc32c:sOO8/Q==\r\n"

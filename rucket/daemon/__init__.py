@@ -1,0 +1,1 @@
+"""The processes of a server: the only place that knows every layer."""

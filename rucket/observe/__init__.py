@@ -1,0 +1,1 @@
+"""What a running server tells: logs and metrics."""

@@ -60,7 +60,9 @@ class RemoteCommits:
 
     async def commit(self, command: Record) -> Record:
         """See `Commits.commit`."""
-        return await self._ask(RequestKind.COMMIT, encode_command(command), self._timeout_s)
+        payload = encode_command(command)
+        outcome: Record = await self._ask(RequestKind.COMMIT, payload, self._timeout_s)
+        return outcome
 
     async def ready(self) -> bool:
         """See `Commits.ready`."""

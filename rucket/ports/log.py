@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rucket.model.errors import OperatingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +26,23 @@ class LogEntry:
 
 
 ApplyEntries = Callable[[Sequence[LogEntry]], None]
+RefusePayloads = Callable[[Sequence[bytes], "OperatingError"], None]
 
 
 class Log(Protocol):
     """An ordered, durable sequence of commands."""
 
     def submit(self, payload: bytes) -> None:
-        """Queues a command. Once it is durable, it reaches the `apply` that `run` was given.
-
-        Raises:
-            LogFailedError: the log takes no more.
-            StorageFullError: there is no room; the command is not in the log.
-        """
+        """Queues a command. It reaches the `apply` that `run` was given once it is durable, or
+        `refuse` if it could not be put into the log at all."""
         ...
 
-    async def run(self, apply: ApplyEntries) -> None:
+    async def run(self, apply: ApplyEntries, refuse: RefusePayloads) -> None:
         """Makes submitted commands durable, batch by batch, and hands each batch to `apply`, in
-        order, exactly once.
+        order, exactly once. Those there is no room for go to `refuse`; they are not in the log.
 
         Raises:
-            LogFailedError: a sync failed. What was submitted may or may not be durable.
+            LogFailedError: a write or a sync failed. What was submitted may or may not be durable.
         """
         ...
 
@@ -60,6 +60,10 @@ class Log(Protocol):
 
     def last_sequence_number(self) -> int:
         """That of the newest durable entry; 0 in an empty log."""
+        ...
+
+    def observe(self, hlc: int) -> None:
+        """Takes note of a stamp that was issued before: later entries get greater ones."""
         ...
 
     def discard_before(self, sequence_number: int) -> None:

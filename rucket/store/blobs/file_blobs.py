@@ -1,0 +1,211 @@
+"""The `Blobs` port: a file for each blob, in one of 256 directories by the first byte of its id.
+
+A blob's file is made without a name, filled, given its name and synced, then the directory is
+synced. So what has a name when it is needed is whole: a command that names the blob is only sent
+after that. A name without a command (the gateway died in between) is an orphan, which the
+maintenance process finds and removes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from awscrt.checksums import crc32c
+
+from rucket.model.errors import CorruptionError, OperatingError
+from rucket.model.names import BlobId
+from rucket.store.blobs.layout import (
+    BLOCK_SIZE_BYTES,
+    CHECK_SIZE_BYTES,
+    FOOTER_SIZE_BYTES,
+    Footer,
+    decode_checks,
+    decode_footer,
+    encode_tail,
+)
+
+if TYPE_CHECKING:
+    from rucket.ports.disk import Buffer, Disk, File
+
+_TAIL_READ_BYTES = 4096
+_DIRECTORY_COUNT = 256
+
+
+class FileBlobs:
+    """The blobs in `directory`, which `prepare` has made once."""
+
+    def __init__(self, disk: Disk, directory: str) -> None:
+        self._disk = disk
+        self._directory = directory
+
+    def prepare(self) -> None:
+        """Makes the directories."""
+        for number in range(_DIRECTORY_COUNT):
+            self._disk.make_directory(posixpath.join(self._directory, f"{number:02x}"))
+
+    def _path(self, blob_id: BlobId) -> str:
+        name = blob_id.hex()
+        return f"{self._directory}/{name[:2]}/{name}"
+
+    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> FileBlobWriter:
+        """See `Blobs.create`."""
+        return FileBlobWriter(self._disk, self._path(blob_id), blob_id, size_bytes_expected)
+
+    def open(self, blob_id: BlobId) -> FileBlobReader:
+        """See `Blobs.open`."""
+        path = self._path(blob_id)
+        file = self._disk.open(path)
+        try:
+            return FileBlobReader(file, path, blob_id)
+        except BaseException:
+            file.close()
+            raise
+
+    def delete(self, blob_id: BlobId) -> None:
+        """See `Blobs.delete`. Not durable: what comes back after a power cut is garbage still."""
+        try:
+            self._disk.remove(self._path(blob_id))
+        except FileNotFoundError:
+            return
+
+    def list_ids(self, after: BlobId | None, limit: int) -> list[tuple[BlobId, int]]:
+        """See `Blobs.list_ids`."""
+        found: list[tuple[BlobId, int]] = []
+        first = 0 if after is None else after[0]
+        after_name = "" if after is None else after.hex()
+        for number in range(first, _DIRECTORY_COUNT):
+            directory = posixpath.join(self._directory, f"{number:02x}")
+            for name in self._disk.list_directory(directory):
+                if name <= after_name:
+                    continue
+                try:
+                    modified_ms = self._disk.modified_ms(posixpath.join(directory, name))
+                    found.append((BlobId(bytes.fromhex(name)), modified_ms))
+                except (FileNotFoundError, ValueError):
+                    continue  # gone meanwhile, or not ours
+                if len(found) == limit:
+                    return found
+        return found
+
+
+class FileBlobWriter:
+    """The `BlobWriter` port."""
+
+    def __init__(
+        self, disk: Disk, path: str, blob_id: BlobId, size_bytes_expected: int | None
+    ) -> None:
+        self._disk = disk
+        self._path = path
+        self._directory = posixpath.dirname(path)
+        self._blob_id = blob_id
+        self._file: File | None = disk.create_unnamed(self._directory)
+        self._size_bytes = 0
+        self._checks: list[int] = []
+        self._block_crc = 0
+        if size_bytes_expected is not None:
+            block_count = -(-size_bytes_expected // BLOCK_SIZE_BYTES)
+            tail_size_bytes = block_count * CHECK_SIZE_BYTES + FOOTER_SIZE_BYTES
+            try:
+                self._file.allocate(size_bytes_expected + tail_size_bytes)
+            except OperatingError:
+                self.abort()
+                raise
+
+    def write(self, data: Buffer) -> None:
+        """See `BlobWriter.write`."""
+        assert self._file is not None
+        view = memoryview(data)
+        self._file.write_at(self._size_bytes, [view])
+        start = 0
+        while start < len(view):
+            room = BLOCK_SIZE_BYTES - (self._size_bytes + start) % BLOCK_SIZE_BYTES
+            piece = view[start : start + room]
+            self._block_crc = crc32c(piece, self._block_crc)
+            start += len(piece)
+            if len(piece) == room:
+                self._checks.append(self._block_crc)
+                self._block_crc = 0
+        self._size_bytes += len(view)
+
+    def finish(self) -> None:
+        """See `BlobWriter.finish`."""
+        assert self._file is not None
+        if self._size_bytes % BLOCK_SIZE_BYTES:
+            self._checks.append(self._block_crc)
+        tail = encode_tail(self._blob_id, self._size_bytes, self._checks)
+        self._file.write_at(self._size_bytes, [tail])
+        # Named before it is synced, so that the file system can make both durable at once. A name
+        # whose file isn't whole can be left by a crash in between, but no command knows it.
+        self._file.link(self._path)
+        self._file.sync_data()
+        self._disk.sync_directory(self._directory)
+        self._file.close()
+        self._file = None
+
+    def abort(self) -> None:
+        """See `BlobWriter.abort`."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class FileBlobReader:
+    """The `BlobReader` port."""
+
+    def __init__(self, file: File, path: str, blob_id: BlobId) -> None:
+        self._file = file
+        self._path = path
+        file_size_bytes = file.size_bytes()
+        tail_offset = max(0, file_size_bytes - _TAIL_READ_BYTES)
+        tail = file.read_at(tail_offset, file_size_bytes - tail_offset)
+        footer = decode_footer(tail, path)
+        if footer.blob_id != blob_id or footer.file_size_bytes > file_size_bytes:
+            raise CorruptionError(path, "it is another blob than its name says, or cut short")
+        self._checks = decode_checks(self._read_checks(footer, tail), footer, path)
+        self._block_size_bytes = footer.block_size_bytes
+        self.size_bytes = footer.data_size_bytes
+
+    def _read_checks(self, footer: Footer, tail: bytes) -> bytes:
+        size_bytes = footer.block_count * CHECK_SIZE_BYTES
+        start = len(tail) - FOOTER_SIZE_BYTES - size_bytes
+        if start >= 0:
+            return tail[start : start + size_bytes]
+        return self._file.read_at(footer.data_size_bytes, size_bytes)
+
+    def read(self, offset: int, size_bytes: int) -> bytes | memoryview:
+        """See `BlobReader.read`."""
+        start, end = self._whole_blocks(offset, size_bytes)
+        data = self._file.read_at(start, end - start)
+        return self._verified(data, start, end)[offset - start : offset - start + size_bytes]
+
+    def read_cached(self, offset: int, size_bytes: int) -> bytes | memoryview | None:
+        """See `BlobReader.read_cached`."""
+        start, end = self._whole_blocks(offset, size_bytes)
+        data = self._file.read_cached_at(start, end - start)
+        if data is None:
+            return None
+        return self._verified(data, start, end)[offset - start : offset - start + size_bytes]
+
+    def _whole_blocks(self, offset: int, size_bytes: int) -> tuple[int, int]:
+        assert 0 <= offset
+        assert offset + size_bytes <= self.size_bytes
+        block = self._block_size_bytes
+        end = -(-(offset + size_bytes) // block) * block
+        return offset // block * block, min(end, self.size_bytes)
+
+    def _verified(self, data: bytes, start: int, end: int) -> memoryview:
+        if len(data) != end - start:
+            raise CorruptionError(self._path, f"it ends at byte {start + len(data)}")
+        view = memoryview(data)
+        block = self._block_size_bytes
+        number = start // block
+        for first in range(0, len(view), block):
+            if crc32c(view[first : first + block]) != self._checks[number]:
+                raise CorruptionError(self._path, f"the check of block {number} doesn't fit")
+            number += 1
+        return view
+
+    def close(self) -> None:
+        """See `BlobReader.close`."""
+        self._file.close()

@@ -1,0 +1,259 @@
+"""The `Index` port on SQLite, in WAL mode with ``synchronous = NORMAL``.
+
+Why this is safe: SQLite syncs its own WAL before it checkpoints, so after a power cut the database
+is consistent and shows some earlier commit; the position it shows is a row like any other, and our
+log, which is synced before anything is applied, replays the rest. See docs/decisions/.
+
+Every table of `rucket.ports.index` is one SQLite table of key, value, attachment, without rowid, so
+that a row is one entry of one B-tree and an attachment that doesn't fit into the page goes to
+overflow pages that scans never read. A value ends in a CRC32C over key and value, an attachment in
+one over key and attachment: SQLite doesn't check its pages.
+
+Every process has a connection of its own; the node process alone writes.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import apsw
+from awscrt.checksums import crc32c
+
+from rucket.model.errors import (
+    CorruptionError,
+    DataDirectoryError,
+    DeviceError,
+    OperatingError,
+    StorageFullError,
+    UnknownFormatError,
+)
+from rucket.ports.index import Row, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rucket.ports.disk import Disk
+
+INDEX_FORMAT_VERSION = 1
+_APPLICATION_ID = 0x524B5449  # "RKTI"
+_PAGE_SIZE_BYTES = 4096
+_WRITER_CACHE_KIB = 64 * 1024
+_READER_CACHE_KIB = 8 * 1024
+_MMAP_SIZE_BYTES = 1 << 30
+_BUSY_TIMEOUT_MS = 5000
+_CRC = struct.Struct("<I")
+
+_GET = {table: f"SELECT value FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
+_GET_WITH_ATTACHMENT = {
+    table: f"SELECT value, attachment FROM t{table} WHERE key = ?"  # noqa: S608
+    for table in Table
+}
+_SCAN = {
+    table: f"SELECT key, value FROM t{table} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
+    for table in Table
+}
+_SCAN_TO_END = {
+    table: f"SELECT key, value FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
+    for table in Table
+}
+_PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
+_DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
+
+
+def _checked(table: Table, key: bytes, stored: bytes) -> bytes:
+    content = stored[: -_CRC.size]
+    if len(stored) < _CRC.size or _CRC.unpack_from(stored, len(content))[0] != crc32c(
+        content, crc32c(key)
+    ):
+        raise CorruptionError(f"a row of {table.name}", f"the check of key {key!r} doesn't fit")
+    return content
+
+
+def _with_check(key: bytes, content: bytes) -> bytes:
+    return content + _CRC.pack(crc32c(content, crc32c(key)))
+
+
+@contextmanager
+def _sqlite_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StorageFullError(f"no room left for {path}: free or add space") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise CorruptionError(path, str(error)) from error
+    except (apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as error:
+        raise DeviceError(f"{path}: {error}") from error
+
+
+class _SqliteRows:
+    """The `Transaction` port, which includes the `Snapshot` port, on one connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.execute
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """See `Snapshot.get`."""
+        for (stored,) in self._execute(_GET[table], (key,)):
+            return _checked(table, key, stored)
+        return None
+
+    def get_with_attachment(self, table: Table, key: bytes) -> tuple[bytes, bytes] | None:
+        """See `Snapshot.get_with_attachment`."""
+        for stored, attachment in self._execute(_GET_WITH_ATTACHMENT[table], (key,)):
+            value = _checked(table, key, stored)
+            return value, b"" if attachment is None else _checked(table, key, attachment)
+        return None
+
+    def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
+        """See `Snapshot.scan`."""
+        if stop is None:
+            rows = self._execute(_SCAN_TO_END[table], (start, limit))
+        else:
+            rows = self._execute(_SCAN[table], (start, stop, limit))
+        return [(key, _checked(table, key, stored)) for key, stored in rows]
+
+    def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
+        """See `Transaction.put`."""
+        stored = _with_check(key, attachment) if attachment else None
+        self._execute(_PUT[table], (key, _with_check(key, value), stored))
+
+    def delete(self, table: Table, key: bytes) -> None:
+        """See `Transaction.delete`."""
+        self._execute(_DELETE[table], (key,))
+
+
+class SqliteIndexReader:
+    """The `IndexReader` port: one connection, for one thread at a time.
+
+    Raises:
+        DataDirectoryError: there is no index yet.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.CantOpenError as error:
+            raise DataDirectoryError(f"there is no index at {path}") from error
+        self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        _configure(self._connection, _READER_CACHE_KIB)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._rows = _SqliteRows(self._connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_SqliteRows]:
+        """See `IndexReader.snapshot`."""
+        with _sqlite_errors(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._rows
+            finally:
+                self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Gives the files back."""
+        self._connection.close()
+
+
+class SqliteIndex:
+    """The `Index` port, for the node process.
+
+    Raises:
+        UnknownFormatError: a newer Rucket wrote the index.
+        CorruptionError: it isn't an index.
+    """
+
+    def __init__(self, path: str, disk: Disk) -> None:
+        self._path = path
+        self._disk = disk
+        with _sqlite_errors(path):
+            self._connection = apsw.Connection(path)
+            self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            self._connection.execute(f"PRAGMA page_size = {_PAGE_SIZE_BYTES}")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+            _configure(self._connection, _WRITER_CACHE_KIB)
+            self._check_format()
+        self._rows = _SqliteRows(self._connection)
+
+    def _check_format(self) -> None:
+        format_version = self._connection.pragma("user_version")
+        if format_version == 0:
+            with self._connection:
+                for table in Table:
+                    self._connection.execute(
+                        f"CREATE TABLE t{table} (key BLOB PRIMARY KEY NOT NULL, "
+                        "value BLOB NOT NULL, attachment BLOB) WITHOUT ROWID"
+                    )
+                self._connection.pragma("application_id", _APPLICATION_ID)
+                self._connection.pragma("user_version", INDEX_FORMAT_VERSION)
+        elif self._connection.pragma("application_id") != _APPLICATION_ID:
+            raise CorruptionError(self._path, "it is a database, but not an index of Rucket")
+        elif format_version != INDEX_FORMAT_VERSION:
+            raise UnknownFormatError(self._path, format_version, INDEX_FORMAT_VERSION)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[_SqliteRows]:
+        """See `IndexReader.snapshot`. Not within a transaction."""
+        with _sqlite_errors(self._path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._rows
+            finally:
+                self._connection.execute("COMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[_SqliteRows]:
+        """See `Index.transaction`."""
+        with _sqlite_errors(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._rows
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def sync(self) -> None:
+        """See `Index.sync`. Also moves what SQLite's WAL holds into the database, as far as
+        readers let it. Runs in any thread, beside transactions."""
+        # A sync through any descriptor of the file makes all that was committed to it durable.
+        try:
+            wal = self._disk.open(self._path + "-wal")
+        except FileNotFoundError:
+            return
+        try:
+            wal.sync_data()
+        finally:
+            wal.close()
+        with _sqlite_errors(self._path):
+            connection = apsw.Connection(self._path)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """See `Index.close`."""
+        self._connection.close()
+
+
+def remove_index(path: str, disk: Disk) -> None:
+    """Removes the files of an index, which the log will build again."""
+    for suffix in ("", "-wal", "-shm"):
+        try:
+            disk.remove(path + suffix)
+        except FileNotFoundError:
+            continue
+        except OperatingError as error:
+            raise DataDirectoryError(f"{path}{suffix} can't be removed: {error}") from error
+
+
+def _configure(connection: apsw.Connection, cache_kib: int) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute(f"PRAGMA mmap_size = {_MMAP_SIZE_BYTES}")
+    connection.execute("PRAGMA trusted_schema = OFF")

@@ -1,0 +1,169 @@
+"""The store: a log, and an index that is a function of it.
+
+Order, for every command: into the log, synced, applied, the index committed, answered. Nothing can
+be read before it is durable, and nothing is answered before it can be read. The log may be one
+node's WAL or, later, Raft: the store doesn't know.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from rucket.model.errors import CorruptionError, OperatingError, UnknownFormatError
+from rucket.state.apply import apply_entries
+from rucket.state.commands import MalformedCommandError, decode_command, encode_command
+from rucket.state.outcomes import Outcome, RecentOutcomes
+from rucket.state.rows import applied_position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rucket.model.records import Record
+    from rucket.ports.index import Index
+    from rucket.ports.log import Log, LogEntry
+    from rucket.ports.tasks import Tasks
+
+    Done = Callable[[Outcome | OperatingError], None]
+
+_REPLAY_ENTRIES_PER_TRANSACTION = 2000
+
+_logger = logging.getLogger(__name__)
+
+
+class CommandRefusedError(OperatingError):
+    """What came isn't a command this node understands; nothing happened."""
+
+
+class IndexAheadError(OperatingError):
+    """The index shows records that the log doesn't have."""
+
+
+class Store:
+    """One node's metadata. Call `recover`, then `run`, which serves until it is cancelled."""
+
+    def __init__(self, log: Log, index: Index, tasks: Tasks) -> None:
+        self._log = log
+        self._index = index
+        self._tasks = tasks
+        self._waiting: dict[bytes, list[Done]] = {}
+        self._recent: RecentOutcomes | None = None
+        self._running = False
+        self._refusing = False
+        self.applied_sequence_number = 0
+
+    def recover(self) -> int:
+        """Brings the index up to the end of the log. Blocks.
+
+        Returns:
+            How many entries were replayed.
+
+        Raises:
+            IndexAheadError: the index isn't of this log; it can be thrown away and built again.
+            CorruptionError: entries of the log, or rows, aren't what was written.
+            UnknownFormatError: a newer Rucket wrote them.
+        """
+        with self._index.snapshot() as snapshot:
+            applied, hlc = applied_position(snapshot)
+            self._recent = RecentOutcomes(snapshot)
+        self._log.observe(hlc)
+        if applied > self._log.last_sequence_number():
+            raise IndexAheadError(
+                f"the index shows record {applied}, the log ends with "
+                f"{self._log.last_sequence_number()}"
+            )
+        self.applied_sequence_number = applied
+        replayed = 0
+        batch: list[LogEntry] = []
+        for entries in self._log.replay(applied):
+            batch.extend(entries)
+            if len(batch) >= _REPLAY_ENTRIES_PER_TRANSACTION:
+                replayed += self._apply(batch)
+                batch = []
+        if batch:
+            replayed += self._apply(batch)
+        if self.applied_sequence_number != self._log.last_sequence_number():
+            raise CorruptionError(
+                "the log", f"it can be read up to record {self.applied_sequence_number} only"
+            )
+        return replayed
+
+    async def run(self) -> None:
+        """Carries out commands until it is cancelled.
+
+        Raises:
+            OperatingError: the node can't go on; it has to be started, and recover, again.
+        """
+        assert self._recent is not None, "recover comes first"
+        self._running = True
+        try:
+            await self._log.run(self._apply, self._refuse)
+        finally:
+            self._running = False
+
+    def is_ready(self) -> bool:
+        """Whether commands are taken, as far as is known."""
+        return self._running and not self._refusing
+
+    async def read_barrier(self) -> None:
+        """Returns when the index shows everything that was acknowledged before the call."""
+        await self._log.read_barrier()
+
+    async def commit(self, command: Record) -> Record:
+        """See `Commits.commit`."""
+        promise = self._tasks.promise()
+
+        def done(outcome: Outcome | OperatingError) -> None:
+            if isinstance(outcome, OperatingError):
+                promise.set_exception(outcome)
+            else:
+                promise.set_result(outcome)
+
+        self.submit(encode_command(command), done)
+        outcome: Record = await promise
+        return outcome
+
+    def submit(self, payload: bytes, done: Done) -> None:
+        """Takes an encoded command. `done` is called once, with what became of it or why it
+        wasn't taken. One whose commit id is known already isn't carried out again."""
+        assert self._recent is not None
+        try:
+            commit_id = decode_command(payload).commit_id
+        except (MalformedCommandError, UnknownFormatError) as error:
+            done(CommandRefusedError(f"not a command: {error}"))
+            return
+        outcome = self._recent.get(commit_id)
+        if outcome is not None:
+            done(outcome)
+            return
+        waiting = self._waiting.get(commit_id)
+        if waiting is not None:
+            waiting.append(done)
+            return
+        self._waiting[commit_id] = [done]
+        self._log.submit(payload)
+
+    def _apply(self, entries: Sequence[LogEntry]) -> int:
+        assert self._recent is not None
+        with self._index.transaction() as transaction:
+            outcomes = apply_entries(entries, transaction, self._recent)
+        self.applied_sequence_number = entries[-1].sequence_number
+        self._refusing = False
+        for commit_id, outcome in outcomes:
+            for done in self._waiting.pop(commit_id, ()):
+                done(outcome)
+        return len(entries)
+
+    def _refuse(self, payloads: Sequence[bytes], error: OperatingError) -> None:
+        _logger.error("the log refuses commands: %s", error)
+        self._refusing = True
+        for payload in payloads:
+            for done in self._waiting.pop(decode_command(payload).commit_id, ()):
+                done(error)
+
+    def checkpoint(self) -> None:
+        """Makes the index durable, and lets go of the log it no longer needs. Blocks; runs in any
+        thread, beside `run`."""
+        durable = self.applied_sequence_number
+        self._index.sync()
+        self._log.discard_before(durable + 1)

@@ -1,0 +1,12 @@
+"""The executable `pulumi-resource-rucket`."""
+
+from __future__ import annotations
+
+import sys
+
+from rucket_platform.provider.plugin import serve
+from rucket_platform.provider.rucket_provider import RucketProvider
+from rucket_platform.substrates.local_process import LocalProcesses
+
+if __name__ == "__main__":
+    serve(RucketProvider(LocalProcesses()), sys.argv[1:])

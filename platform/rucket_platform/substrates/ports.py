@@ -1,0 +1,44 @@
+"""Finds out whether a port is free and, if not, who holds it."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+
+def is_free(address: str, port: int) -> bool:
+    """Tell whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Servers set this too: connections of a dead server in TIME_WAIT don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            # Without listening, a port shared by SO_REUSEPORT would still look free.
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def describe_holder(port: int) -> str:
+    """Name the process that listens on `port`, as far as this user may know."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return "a process of another user"
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
+            return _describe(connection.pid)
+    return "a process that is just ending"
+
+
+def _describe(pid: int | None) -> str:
+    if pid is None:
+        return "a process of another user"
+    try:
+        command = " ".join(psutil.Process(pid).cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return f"process {pid}"
+    return f"process {pid} ({command[:120]})"

@@ -1,0 +1,1 @@
+"""The pinned tools: the Pulumi engine and its Python language host."""

@@ -35,10 +35,6 @@ class CommandRefusedError(OperatingError):
     """What came isn't a command this node understands; nothing happened."""
 
 
-class IndexAheadError(OperatingError):
-    """The index shows records that the log doesn't have."""
-
-
 class Store:
     """One node's metadata. Call `recover`, then `run`, which serves until it is cancelled."""
 
@@ -55,38 +51,43 @@ class Store:
     def recover(self) -> int:
         """Brings the index up to the end of the log. Blocks.
 
+        An index that shows more than the log holds isn't of this log: it is thrown away and built
+        again.
+
         Returns:
             How many entries were replayed.
 
         Raises:
-            IndexAheadError: the index isn't of this log; it can be thrown away and built again.
             CorruptionError: entries of the log, or rows, aren't what was written.
             UnknownFormatError: a newer Rucket wrote them.
         """
         with self._index.snapshot() as snapshot:
             applied, hlc = applied_position(snapshot)
+        if applied > self._log.last_sequence_number():
+            _logger.error(
+                "the index shows record %d, but the log ends with %d: building it again",
+                applied,
+                self._log.last_sequence_number(),
+            )
+            self._index.clear()
+            applied = 0
+        with self._index.snapshot() as snapshot:
             self._recent = RecentOutcomes(snapshot)
         self._log.observe(hlc)
-        if applied > self._log.last_sequence_number():
-            raise IndexAheadError(
-                f"the index shows record {applied}, the log ends with "
-                f"{self._log.last_sequence_number()}"
-            )
         self.applied_sequence_number = applied
-        replayed = 0
         batch: list[LogEntry] = []
         for entries in self._log.replay(applied):
             batch.extend(entries)
             if len(batch) >= _REPLAY_ENTRIES_PER_TRANSACTION:
-                replayed += self._apply(batch)
+                self._apply(batch)
                 batch = []
         if batch:
-            replayed += self._apply(batch)
+            self._apply(batch)
         if self.applied_sequence_number != self._log.last_sequence_number():
             raise CorruptionError(
                 "the log", f"it can be read up to record {self.applied_sequence_number} only"
             )
-        return replayed
+        return self.applied_sequence_number - applied
 
     async def run(self) -> None:
         """Carries out commands until it is cancelled.
@@ -143,7 +144,7 @@ class Store:
         self._waiting[commit_id] = [done]
         self._log.submit(payload)
 
-    def _apply(self, entries: Sequence[LogEntry]) -> int:
+    def _apply(self, entries: Sequence[LogEntry]) -> None:
         assert self._recent is not None
         with self._index.transaction() as transaction:
             outcomes = apply_entries(entries, transaction, self._recent)
@@ -152,7 +153,6 @@ class Store:
         for commit_id, outcome in outcomes:
             for done in self._waiting.pop(commit_id, ()):
                 done(outcome)
-        return len(entries)
 
     def _refuse(self, payloads: Sequence[bytes], error: OperatingError) -> None:
         _logger.error("the log refuses commands: %s", error)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from awscrt.checksums import crc32c
-
+from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, OperatingError
 from rucket.model.names import BlobId
 from rucket.store.blobs.layout import (

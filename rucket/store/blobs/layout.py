@@ -15,8 +15,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from awscrt.checksums import crc32c
-
+from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, UnknownFormatError
 
 BLOB_FORMAT_VERSION = 1

@@ -19,13 +19,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import apsw
-from awscrt.checksums import crc32c
 
+from rucket.model.crc32c import crc32c
 from rucket.model.errors import (
     CorruptionError,
     DataDirectoryError,
     DeviceError,
-    OperatingError,
     StorageFullError,
     UnknownFormatError,
 )
@@ -236,20 +235,15 @@ class SqliteIndex:
             finally:
                 connection.close()
 
+    def clear(self) -> None:
+        """See `Index.clear`."""
+        with self.transaction():
+            for table in Table:
+                self._connection.execute(f"DELETE FROM t{table}")  # noqa: S608
+
     def close(self) -> None:
         """See `Index.close`."""
         self._connection.close()
-
-
-def remove_index(path: str, disk: Disk) -> None:
-    """Removes the files of an index, which the log will build again."""
-    for suffix in ("", "-wal", "-shm"):
-        try:
-            disk.remove(path + suffix)
-        except FileNotFoundError:
-            continue
-        except OperatingError as error:
-            raise DataDirectoryError(f"{path}{suffix} can't be removed: {error}") from error
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:

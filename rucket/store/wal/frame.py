@@ -28,8 +28,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from awscrt.checksums import crc32c
-
+from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.ports.log import LogEntry
 

@@ -19,7 +19,12 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.errors import DeviceError, LogFailedError, OperatingError, StorageFullError
+from rucket.model.errors import (
+    DeviceError,
+    LogFailedError,
+    OperatingError,
+    StorageFullError,
+)
 from rucket.model.hlc import HlcClock, HlcTimestamp
 from rucket.ports.log import LogEntry
 from rucket.store.wal.frame import (

@@ -1,0 +1,130 @@
+"""Puts the parts together. The one module that knows every layer: it decides which port is which.
+
+    node          Store over Wal and SqliteIndex, behind CommitServer
+    gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
+    maintenance   GarbageCollector over the same three
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rucket.daemon.data_directory import DataDirectory
+from rucket.disk.os_disk import OsDisk
+from rucket.net.commit_server import CommitServer
+from rucket.net.remote_commits import RemoteCommits
+from rucket.net.unix_sockets import UnixSockets
+from rucket.observe.metrics import WalMetrics
+from rucket.runtime.asyncio_tasks import AsyncioTasks
+from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.store import Store
+from rucket.store.wal.wal import Wal
+from rucket.daemon.version import VERSION
+
+if TYPE_CHECKING:
+    from rucket.daemon.settings import Settings
+
+_NODE_THREAD_COUNT = 4
+_GATEWAY_THREAD_COUNT = 8
+_MAINTENANCE_THREAD_COUNT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """The node process."""
+
+    directory: DataDirectory
+    tasks: AsyncioTasks
+    log: Wal
+    index: SqliteIndex
+    store: Store
+    server: CommitServer
+
+
+def build_node(settings: Settings) -> NodeParts:
+    """Makes the data directory where it is missing, and the node over it; nothing runs yet."""
+    disk, clock, random = OsDisk(), SystemClock(), SystemRandom()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    directory.prepare(clock, random)
+    directory.make_sealing_key(random)
+    FileBlobs(disk, directory.blobs).prepare()
+    tasks = AsyncioTasks(_NODE_THREAD_COUNT)
+    log = Wal(
+        disk,
+        directory.log,
+        tasks,
+        clock,
+        random,
+        segment_size_bytes=settings.storage.wal.segment_size_bytes,
+        observer=WalMetrics(),
+    )
+    index = SqliteIndex(directory.index, disk)
+    store = Store(log, index, tasks)
+    return NodeParts(directory, tasks, log, index, store, CommitServer(store, UnixSockets()))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """A gateway process, or the maintenance process: whoever works through the node."""
+
+    gateway: Gateway
+    tasks: AsyncioTasks
+    commits: RemoteCommits
+    index: SqliteIndexReader
+
+
+def build_gateway(settings: Settings) -> GatewayParts:
+    """The parts of a gateway process; the node has prepared the data directory."""
+    return _build_client(settings, _GATEWAY_THREAD_COUNT)
+
+
+def build_maintenance(settings: Settings) -> GatewayParts:
+    """The parts of the maintenance process; the node has prepared the data directory."""
+    return _build_client(settings, _MAINTENANCE_THREAD_COUNT)
+
+
+def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
+    disk, clock, random = OsDisk(), SystemClock(), SystemRandom()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    tasks = AsyncioTasks(thread_count)
+    service_settings = _service_settings(settings, directory, clock.wall_ms())
+    commits = RemoteCommits(
+        UnixSockets(), directory.node_socket, tasks, service_settings.commit_timeout_s
+    )
+    index = SqliteIndexReader(directory.index)
+    gateway = Gateway(
+        index=index,
+        commits=commits,
+        blobs=FileBlobs(disk, directory.blobs),
+        tasks=tasks,
+        clock=clock,
+        random=random,
+        settings=service_settings,
+    )
+    return GatewayParts(gateway, tasks, commits, index)
+
+
+def _service_settings(
+    settings: Settings, directory: DataDirectory, now_ms: int
+) -> ServiceSettings:
+    configured_key = settings.auth.sealing_key
+    if configured_key is None:
+        sealing_key = directory.make_sealing_key(SystemRandom())
+    else:
+        sealing_key = bytes.fromhex(configured_key.get_secret_value())
+    return ServiceSettings(
+        region=settings.server.region,
+        domains=settings.server.domains,
+        users=settings.auth.configured_users(),
+        sealing_key=sealing_key,
+        version=VERSION,
+        node_id=directory.read_identity().node_id,
+        started_at_ms=now_ms,
+        body_size_bytes_max=settings.server.max_body_size_bytes,
+        requests_in_flight_max=settings.server.requests_in_flight_max,
+        body_idle_timeout_s=settings.server.body_idle_timeout_s,
+    )

@@ -1,0 +1,132 @@
+"""The data directory: where things are in it, and whose it is.
+
+::
+
+    LOCK                 held by the supervisor of the one server that uses it
+    rucket.json          format_version, node id, when it was made
+    keys/sealing.key     32 bytes that secrets are encrypted under, unless the configuration has a key
+    wal/                 the log
+    index/index.db       the index
+    blobs/               the bytes of objects
+    run/                 sockets and metrics of the running server; emptied at every start
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
+
+if TYPE_CHECKING:
+    from rucket.ports.clock import Clock
+    from rucket.ports.disk import Disk
+    from rucket.ports.random import Random
+
+DATA_DIRECTORY_FORMAT_VERSION = 1
+SEALING_KEY_SIZE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """What ``rucket.json`` says."""
+
+    format_version: int
+    node_id: str
+    created_ms: int
+
+
+class DataDirectory:
+    """Paths below `root`, and the two small files that are made once."""
+
+    def __init__(self, root: str, disk: Disk) -> None:
+        self._disk = disk
+        self._root = root
+        self.log = posixpath.join(root, "wal")
+        self.index = posixpath.join(root, "index", "index.db")
+        self.blobs = posixpath.join(root, "blobs")
+        self.node_socket = posixpath.join(root, "run", "node.sock")
+        self._identity = posixpath.join(root, "rucket.json")
+        self._sealing_key = posixpath.join(root, "keys", "sealing.key")
+
+    def prepare(self, clock: Clock, random: Random) -> NodeIdentity:
+        """Makes what is missing, and says whose directory it is.
+
+        Raises:
+            DataDirectoryError: it has data but no identity: it isn't ours, or is damaged.
+            UnknownFormatError: a newer Rucket made it.
+        """
+        for path in (self._identity, self._sealing_key, self.index, self.node_socket):
+            self._disk.make_directory(posixpath.dirname(path))
+        try:
+            identity = self.read_identity()
+        except FileNotFoundError:
+            self._refuse_foreign_data()
+            identity = NodeIdentity(
+                DATA_DIRECTORY_FORMAT_VERSION, random.token_bytes(8).hex(), clock.wall_ms()
+            )
+            text = json.dumps(asdict(identity), indent=2) + "\n"
+            self._make(self._identity, text.encode())
+        return identity
+
+    def read_identity(self) -> NodeIdentity:
+        """What `prepare` wrote.
+
+        Raises:
+            FileNotFoundError: nobody has prepared it yet.
+            CorruptionError: it isn't what was written.
+            UnknownFormatError: a newer Rucket made it.
+        """
+        text = self._read(self._identity)
+        try:
+            fields = json.loads(text)
+            format_version = int(fields["format_version"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptionError(self._identity, "it isn't what was written") from error
+        if format_version != DATA_DIRECTORY_FORMAT_VERSION:
+            raise UnknownFormatError(self._identity, format_version, DATA_DIRECTORY_FORMAT_VERSION)
+        return NodeIdentity(format_version, str(fields["node_id"]), int(fields["created_ms"]))
+
+    def make_sealing_key(self, random: Random) -> bytes:
+        """The sealing key of this directory, made if it is missing.
+
+        Raises:
+            CorruptionError: the file has another size.
+        """
+        try:
+            key = self._read(self._sealing_key)
+        except FileNotFoundError:
+            key = random.token_bytes(SEALING_KEY_SIZE_BYTES)
+            self._make(self._sealing_key, key)
+        if len(key) != SEALING_KEY_SIZE_BYTES:
+            raise CorruptionError(self._sealing_key, f"it has {len(key)} bytes")
+        return key
+
+    def _refuse_foreign_data(self) -> None:
+        for name in ("wal", "blobs"):
+            if name in self._disk.list_directory(self._root):
+                raise DataDirectoryError(
+                    f"{self._root} has a {name} directory but no rucket.json: restore that file, "
+                    "or choose an empty data_dir"
+                )
+
+    def _read(self, path: str) -> bytes:
+        file = self._disk.open(path)
+        try:
+            return file.read_at(0, file.size_bytes())
+        finally:
+            file.close()
+
+    def _make(self, path: str, content: bytes) -> None:
+        """Makes a file that is there whole, durably, or not at all."""
+        directory = posixpath.dirname(path)
+        file = self._disk.create_unnamed(directory)
+        try:
+            file.write_at(0, [content])
+            file.sync_data()
+            file.link(path)
+        finally:
+            file.close()
+        self._disk.sync_directory(directory)

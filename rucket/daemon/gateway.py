@@ -1,0 +1,67 @@
+"""A gateway process: HTTP in front of the service layer, one of several that share the port.
+
+Each listens with SO_REUSEPORT, so the kernel spreads connections over them, and one that dies takes
+only its own requests with it. It keeps no state of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+
+from rucket.daemon.build import build_gateway
+from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.wire.app import make_app
+
+if TYPE_CHECKING:
+    from rucket.daemon.settings import Settings
+
+_BACKLOG = 1024
+_MS = 1000
+
+
+async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) -> None:
+    """Serves S3 until `stop`, then finishes what is in flight."""
+    os.umask(0o077)
+    parts = build_gateway(settings)
+    parts.commits.start()
+    server = _server(settings, make_app(parts.gateway))
+    serving = asyncio.ensure_future(server.serve())
+    notify_ready()
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
+    parts.commits.close()
+    parts.index.close()
+
+
+def _server(settings: Settings, app: object) -> Server:
+    server = settings.server
+    return Server(
+        app,
+        address=server.bind_address.host,
+        port=server.bind_address.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.auto,
+        websockets=False,
+        backlog=_BACKLOG,
+        backpressure=server.max_connections,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(server.header_timeout_s * _MS),
+            max_buffer_size=server.max_header_size_bytes,
+        ),
+        http2_settings=HTTP2Settings(max_headers_size=server.max_header_size_bytes),
+        log_enabled=False,
+        ssl_cert=server.tls_cert,
+        ssl_key=server.tls_key,
+    )
+
+
+if __name__ == "__main__":
+    run_child("gateway", main)

@@ -1,0 +1,73 @@
+"""The maintenance process: what has to be done at some time, for no request in particular.
+
+Each job is a task of its own. One that meets a passing trouble (the node restarts, the disk is
+full) tries again at its next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from rucket.daemon.build import GatewayParts, build_maintenance
+from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.model.errors import CommitUnknownError, DeviceError, StorageFullError
+from rucket.service.garbage import collect_garbage, remove_orphans
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rucket.daemon.settings import Settings
+    from rucket.service.gateway import Gateway
+
+GARBAGE_INTERVAL_S = 2.0
+ORPHAN_INTERVAL_S = 60 * 60.0
+
+_logger = logging.getLogger(__name__)
+
+
+async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) -> None:
+    """Does its jobs until `stop`."""
+    os.umask(0o077)
+    parts = build_maintenance(settings)
+    parts.commits.start()
+    jobs = [
+        asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, collect_garbage)),
+        asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
+    ]
+    notify_ready()
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for job in jobs:
+        if job.done():
+            await job
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+    parts.commits.close()
+    parts.tasks.close()
+    parts.index.close()
+
+
+async def _often(
+    parts: GatewayParts,
+    name: str,
+    interval_s: float,
+    work: Callable[[Gateway], Awaitable[int]],
+) -> None:
+    """Does `work` again and again: at once while it finds something, else after a pause."""
+    while True:
+        done = 0
+        try:
+            done = await work(parts.gateway)
+        except (CommitUnknownError, DeviceError, StorageFullError) as error:
+            _logger.warning("%s: %s; trying again", name, error)
+        if done:
+            _logger.debug("%s: %d blobs removed", name, done)
+        else:
+            await parts.tasks.sleep(interval_s)
+
+
+if __name__ == "__main__":
+    run_child("maintenance", main)

@@ -1,0 +1,71 @@
+"""The node process: the one that owns the log and writes the index.
+
+It recovers, then takes commands from the gateways; the order of things is the store's. Every now
+and then it makes the index durable, so that a restart has little to replay and the log stays
+short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from rucket.daemon.build import NodeParts, build_node
+from rucket.daemon.child import NotifyReady, StopSignal, run_child
+
+if TYPE_CHECKING:
+    from rucket.daemon.settings import Settings
+
+CHECKPOINT_INTERVAL_S = 5.0
+"""Bounds what a crash leaves to replay; replaying goes at more than 10,000 records a second."""
+
+_logger = logging.getLogger(__name__)
+
+
+async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) -> None:
+    """Serves the gateways until `stop`."""
+    os.umask(0o077)
+    node = build_node(settings)
+    try:
+        replayed = await node.tasks.run_blocking(_open, node)
+        _logger.info(
+            "recovered: %d records, %d of them replayed",
+            node.store.applied_sequence_number,
+            replayed,
+        )
+        running = asyncio.gather(node.store.run(), _checkpoint_often(node))
+        listener = await node.server.listen(node.directory.node_socket)
+        notify_ready()
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        listener.close()
+        if running.done():
+            await running
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await node.tasks.run_blocking(node.store.checkpoint)
+    finally:
+        node.tasks.close()
+        node.index.close()
+        node.log.close()
+
+
+def _open(node: NodeParts) -> int:
+    node.log.open()
+    return node.store.recover()
+
+
+async def _checkpoint_often(node: NodeParts) -> None:
+    done = node.store.applied_sequence_number
+    while True:
+        await node.tasks.sleep(CHECKPOINT_INTERVAL_S)
+        if node.store.applied_sequence_number != done:
+            done = node.store.applied_sequence_number
+            await node.tasks.run_blocking(node.store.checkpoint)
+
+
+if __name__ == "__main__":
+    run_child("node", main)

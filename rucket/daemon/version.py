@@ -1,0 +1,5 @@
+"""Which Rucket this is."""
+
+from importlib.metadata import version
+
+VERSION = version("rucket")

@@ -1,0 +1,72 @@
+"""Removing the blobs that nothing needs: garbage, and orphans.
+
+Garbage is a blob whose last reference went; `apply` has listed it. Its file is removed, then it is
+taken off the list; a crash in between only means that it is removed again. A reader that has it
+open reads on; one that is about to open it finds it gone and looks at a fresh snapshot.
+
+An orphan is a blob no command ever named: its gateway died, or had no answer, between making it and
+committing. It isn't on any list, so it is searched for; it has to be older than any request can
+wait for its commit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rucket.model.names import ID_SIZE_BYTES, BlobId
+from rucket.ports.index import Table
+from rucket.state.commands import ForgetGarbage
+from rucket.state.rows import reference_count
+
+if TYPE_CHECKING:
+    from rucket.service.gateway import Gateway
+
+_BATCH = 500
+ORPHAN_AGE_MS_MIN = 60 * 60 * 1000
+
+
+async def collect_garbage(gateway: Gateway) -> int:
+    """Removes one batch of garbage.
+
+    Returns:
+        How many blobs were removed; 0 when there is no garbage.
+    """
+    with gateway.index.snapshot() as snapshot:
+        blob_ids = [BlobId(key) for key, _ in snapshot.scan(Table.GARBAGE, b"", None, _BATCH)]
+    if not blob_ids:
+        return 0
+    await gateway.tasks.run_blocking(_delete_all, gateway, blob_ids)
+    commit_id = gateway.random.token_bytes(ID_SIZE_BYTES)
+    await gateway.commits.commit(ForgetGarbage(commit_id, tuple(blob_ids)))
+    return len(blob_ids)
+
+
+def _delete_all(gateway: Gateway, blob_ids: list[BlobId]) -> None:
+    for blob_id in blob_ids:
+        gateway.blobs.delete(blob_id)
+
+
+async def remove_orphans(gateway: Gateway) -> int:
+    """Looks at every blob once, and removes the orphans.
+
+    Returns:
+        How many blobs were removed.
+    """
+    removed = 0
+    after: BlobId | None = None
+    while True:
+        found = await gateway.tasks.run_blocking(gateway.blobs.list_ids, after, _BATCH)
+        if not found:
+            return removed
+        after = found[-1][0]
+        newest_ms = gateway.clock.wall_ms() - ORPHAN_AGE_MS_MIN
+        old = [blob_id for blob_id, written_ms in found if written_ms < newest_ms]
+        with gateway.index.snapshot() as snapshot:
+            orphans = [
+                blob_id
+                for blob_id in old
+                if not reference_count(snapshot, blob_id)
+                and snapshot.get(Table.GARBAGE, blob_id) is None
+            ]
+        await gateway.tasks.run_blocking(_delete_all, gateway, orphans)
+        removed += len(orphans)

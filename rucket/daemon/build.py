@@ -1,8 +1,8 @@
 """Puts the parts together. The one module that knows every layer: it decides which port is which.
 
-    node          Store over Wal and SqliteIndex, behind CommitServer
-    gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
-    maintenance   GarbageCollector over the same three
+node          Store over Wal and SqliteIndex, behind CommitServer
+gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
+maintenance   GarbageCollector over the same three
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
@@ -23,7 +24,6 @@ from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
-from rucket.daemon.version import VERSION
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
@@ -108,9 +108,7 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
     return GatewayParts(gateway, tasks, commits, index)
 
 
-def _service_settings(
-    settings: Settings, directory: DataDirectory, now_ms: int
-) -> ServiceSettings:
+def _service_settings(settings: Settings, directory: DataDirectory, now_ms: int) -> ServiceSettings:
     configured_key = settings.auth.sealing_key
     if configured_key is None:
         sealing_key = directory.make_sealing_key(SystemRandom())

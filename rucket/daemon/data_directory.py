@@ -4,7 +4,7 @@
 
     LOCK                 held by the supervisor of the one server that uses it
     rucket.json          format_version, node id, when it was made
-    keys/sealing.key     32 bytes that secrets are encrypted under, unless the configuration has a key
+    keys/sealing.key     32 bytes that secrets are encrypted under, if the configuration has none
     wal/                 the log
     index/index.db       the index
     blobs/               the bytes of objects

@@ -35,7 +35,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
     parts.commits.close()
     parts.index.close()

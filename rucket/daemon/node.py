@@ -35,7 +35,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             node.store.applied_sequence_number,
             replayed,
         )
-        running = asyncio.gather(node.store.run(), _checkpoint_often(node))
+        running = asyncio.ensure_future(_run(node))
         listener = await node.server.listen(node.directory.node_socket)
         notify_ready()
         stopping = asyncio.ensure_future(stop.wait())
@@ -51,6 +51,10 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         node.tasks.close()
         node.index.close()
         node.log.close()
+
+
+async def _run(node: NodeParts) -> None:
+    await asyncio.gather(node.store.run(), _checkpoint_often(node))
 
 
 def _open(node: NodeParts) -> int:

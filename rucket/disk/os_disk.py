@@ -1,5 +1,6 @@
 """The `Disk` port on Linux. The only module, with `os_file`, that opens, syncs, links, renames or
-removes a file of the data directory."""
+removes a file of the data directory.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class OsDisk:
 
     def create_unnamed(self, directory: str) -> OsFile:
         """See `Disk.create_unnamed`. The file system has to know O_TMPFILE, as ext4, XFS, Btrfs,
-        tmpfs and recent overlayfs do."""
+        tmpfs and recent overlayfs do.
+        """
         with device_errors(directory):
             flags = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
             return OsFile(os.open(directory, flags, _FILE_MODE), f"{directory}/(unnamed)")

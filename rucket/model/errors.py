@@ -263,7 +263,8 @@ class DeviceError(OperatingError):
 
 class LogFailedError(OperatingError):
     """The log could not be made durable. What it holds is unknown until it is read again:
-    the node stops and recovers."""
+    the node stops and recovers.
+    """
 
 
 class CommitUnknownError(OperatingError):

@@ -62,9 +62,7 @@ def check_object_key(key: str) -> ObjectKey:
     """
     size_bytes = len(key.encode("utf-8", "surrogatepass"))
     if size_bytes > OBJECT_KEY_SIZE_BYTES_MAX:
-        raise KeyTooLongError(
-            Size=str(size_bytes), MaxSizeAllowed=str(OBJECT_KEY_SIZE_BYTES_MAX)
-        )
+        raise KeyTooLongError(Size=str(size_bytes), MaxSizeAllowed=str(OBJECT_KEY_SIZE_BYTES_MAX))
     return ObjectKey(key)
 
 

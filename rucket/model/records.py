@@ -58,7 +58,8 @@ class Retention(Record, frozen=True):
 
 class ReplicationStatus(Record, frozen=True):
     """How far an object is on its way to other regions: ``none``, ``pending``, ``replicated`` or
-    ``failed``."""
+    ``failed``.
+    """
 
     state: str = "none"
     regions: tuple[str, ...] = ()
@@ -68,7 +69,8 @@ class ReplicationStatus(Record, frozen=True):
 
 class ObjectMetadata(Record, frozen=True):
     """One version of an object, without its bucket and key (they are the row's key) and without
-    its content (`Content`, the row's attachment)."""
+    its content (`Content`, the row's attachment).
+    """
 
     version_id: bytes
     hlc: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from rucket.model.errors import OperatingError, StorageFullError
@@ -27,7 +28,8 @@ class CommitSink(Protocol):
 
     def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
         """Takes an encoded command; calls `done` once, with what became of it or why it wasn't
-        taken."""
+        taken.
+        """
         ...
 
     def is_ready(self) -> bool:
@@ -82,7 +84,6 @@ class _Reply:
             answer = encode(AnswerKind.REFUSED, self._request_id, str(outcome).encode())
         else:
             answer = encode(AnswerKind.OUTCOME, self._request_id, encode_outcome(outcome))
-        try:
+        # A gateway that is gone will ask again over a new connection, with the same commit id.
+        with suppress(ConnectionLostError):
             self._connection.send(answer)
-        except ConnectionLostError:
-            pass  # the gateway will ask again over a new connection, with the same commit id

@@ -6,6 +6,7 @@ carries its commit id, so that one the node had taken before it went away isn't 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rucket.model.errors import CommitUnknownError, OperatingError, StorageFullError
@@ -74,17 +75,16 @@ class RemoteCommits:
             return False
         return True
 
-    async def _ask(self, kind: RequestKind, payload: bytes, timeout_s: float) -> Any:  # noqa: ANN401
+    async def _ask(self, kind: RequestKind, payload: bytes, timeout_s: float) -> Any:
         self._last_request_id += 1
         request_id = self._last_request_id
         message = encode(kind, request_id, payload)
         promise = self._tasks.promise()
         self._waiting[request_id] = (message, promise)
         if self._connection is not None:
-            try:
+            # `_run` notices a lost connection as well, and sends it again.
+            with suppress(ConnectionLostError):
                 self._connection.send(message)
-            except ConnectionLostError:
-                pass  # `_run` notices as well, and sends it again
         try:
             return await self._tasks.within(timeout_s, promise)
         except TimeoutError as error:

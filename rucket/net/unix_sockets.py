@@ -150,14 +150,19 @@ class UnixSockets:
             self._handlers.add(task)
             task.add_done_callback(self._handlers.discard)
 
-        Path(endpoint).unlink(missing_ok=True)
-        with _ShortPath(endpoint) as path:
-            listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listening.bind(path)
-        Path(endpoint).chmod(0o600)
+        listening = _bind(endpoint)
         return await loop.create_unix_server(
             lambda: _FramedConnection(connected), sock=listening, backlog=_BACKLOG
         )
+
+
+def _bind(endpoint: str) -> socket.socket:
+    Path(endpoint).unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with _ShortPath(endpoint) as path:
+        listening.bind(path)
+    Path(endpoint).chmod(0o600)
+    return listening
 
 
 async def _handle(
@@ -183,7 +188,8 @@ def _is_same_user(connection: _FramedConnection) -> bool:
 
 class _ShortPath:
     """The path of a socket by way of its directory's descriptor: a socket address has room for
-    only 108 bytes, and data directories may be deep."""
+    only 108 bytes, and data directories may be deep.
+    """
 
     def __init__(self, path: str) -> None:
         self._directory, self._name = os.path.split(path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.names import BlobId
-from rucket.ports.disk import Buffer
+if TYPE_CHECKING:
+    from rucket.model.names import BlobId
+    from rucket.ports.disk import Buffer
 
 
 class BlobWriter(Protocol):
@@ -71,5 +72,6 @@ class Blobs(Protocol):
 
     def list_ids(self, after: BlobId | None, limit: int) -> list[tuple[BlobId, int]]:
         """Up to `limit` ids greater than `after`, in order, each with the time in milliseconds
-        since the Unix epoch when its blob was written."""
+        since the Unix epoch when its blob was written.
+        """
         ...

@@ -9,14 +9,17 @@ ordered as bytes.
 from __future__ import annotations
 
 import enum
-from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 @enum.unique
 class Table(enum.IntEnum):
     """The tables. The numbers are on disk: never reuse one. Keys are described in
-    `rucket.state.rows`."""
+    `rucket.state.rows`.
+    """
 
     META = 1
     BUCKETS = 2
@@ -74,7 +77,8 @@ class IndexReader(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """A snapshot, held while the context is open. Never hold it across an await: it keeps
-        old pages from being reclaimed."""
+        old pages from being reclaimed.
+        """
         ...
 
 
@@ -84,7 +88,8 @@ class Index(IndexReader, Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A transaction: commits when the context ends, rolls back when it raises. Committed rows
         are visible to every later snapshot, in every process; they survive a crash of the process
-        but, until `sync`, not a power cut."""
+        but, until `sync`, not a power cut.
+        """
         ...
 
     def sync(self) -> None:

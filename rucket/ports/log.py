@@ -34,7 +34,8 @@ class Log(Protocol):
 
     def submit(self, payload: bytes) -> None:
         """Queues a command. It reaches the `apply` that `run` was given once it is durable, or
-        `refuse` if it could not be put into the log at all."""
+        `refuse` if it could not be put into the log at all.
+        """
         ...
 
     async def run(self, apply: ApplyEntries, refuse: RefusePayloads) -> None:

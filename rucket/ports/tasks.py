@@ -8,8 +8,10 @@ interleaving can be replayed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -36,8 +38,8 @@ class Promise(Protocol[T]):
 class Task(Protocol[T_co]):
     """A coroutine that runs by itself."""
 
-    def cancel(self) -> None:
-        """Raises `Cancelled` in the task at its next await."""
+    def cancel(self) -> object:
+        """Ends the task with an exception at its await."""
         ...
 
     def done(self) -> bool:
@@ -62,7 +64,7 @@ class Tasks(Protocol):
         """Returns after `seconds`."""
         ...
 
-    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """Calls `work(*arguments)`, which may block on disk or compute for long, off the loop.
 
         The work runs to its end even when the awaiting task is cancelled.

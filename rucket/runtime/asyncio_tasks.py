@@ -74,7 +74,7 @@ class AsyncioTasks:
         """See `Tasks.sleep`."""
         await asyncio.sleep(seconds)
 
-    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """See `Tasks.run_blocking`."""
         # Shielded, because cancelling the future would drop work that is still queued.
         call = self._loop.run_in_executor(self._executor, partial(work, *arguments))

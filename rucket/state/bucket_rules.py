@@ -61,9 +61,7 @@ def delete_bucket(command: DeleteBucket, hlc: int, transaction: Transaction) -> 
     if statistics.object_count:
         return Rejected(BucketNotEmpty.code, details={"BucketName": command.name})
     prefix = bucket_prefix(bucket.bucket_id)
-    while uploads := transaction.scan(
-        Table.UPLOADS, prefix, prefix_end(prefix), _UPLOADS_PER_SCAN
-    ):
+    while uploads := transaction.scan(Table.UPLOADS, prefix, prefix_end(prefix), _UPLOADS_PER_SCAN):
         for row_key, _ in uploads:
             key, upload_id = key_of_upload_row(row_key)
             drop_upload(transaction, bucket.bucket_id, key, upload_id, hlc)

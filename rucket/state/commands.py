@@ -40,7 +40,8 @@ class WriteCondition(Record, frozen=True):
 
 class DeleteCondition(Record, frozen=True):
     """When a delete may happen; None asks nothing. Source: S3 API, DeleteObject, If-Match,
-    x-amz-if-match-size, x-amz-if-match-last-modified-time."""
+    x-amz-if-match-size, x-amz-if-match-last-modified-time.
+    """
 
     if_match: str | None = None
     if_match_size_bytes: int | None = None

@@ -1,5 +1,6 @@
 """What the commands of multipart uploads do. Source: S3 API, CreateMultipartUpload, UploadPart,
-CompleteMultipartUpload, AbortMultipartUpload."""
+CompleteMultipartUpload, AbortMultipartUpload.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +51,7 @@ def create_upload(command: CreateMultipartUpload, hlc: int, transaction: Transac
     statistics = find_statistics(transaction, command.bucket_id)
     if statistics is None:
         return no_such_bucket()
-    upload = msgspec.structs.replace(
-        command.upload, upload_id=command.commit_id, initiated_hlc=hlc
-    )
+    upload = msgspec.structs.replace(command.upload, upload_id=command.commit_id, initiated_hlc=hlc)
     row_key = upload_row_key(command.bucket_id, command.key, command.commit_id)
     transaction.put(Table.UPLOADS, row_key, UPLOAD.encode(upload))
     _count_upload(transaction, command.bucket_id, statistics, 1)
@@ -79,7 +78,8 @@ def complete_upload(
     command: CompleteMultipartUpload, hlc: int, transaction: Transaction
 ) -> Outcome:
     """Makes the object, if the chosen parts are still those the gateway saw. Parts that were
-    uploaded but not chosen are given up."""
+    uploaded but not chosen are given up.
+    """
     statistics = find_statistics(transaction, command.bucket_id)
     if statistics is None:
         return no_such_bucket()
@@ -99,7 +99,12 @@ def complete_upload(
     # The object takes its references before the parts give up theirs.
     acquire(command.content, transaction)
     replace_current(
-        transaction, command.bucket_id, command.key, current, (metadata, command.content), statistics
+        transaction,
+        command.bucket_id,
+        command.key,
+        current,
+        (metadata, command.content),
+        statistics,
     )
     drop_upload(transaction, command.bucket_id, command.key, command.upload_id, hlc)
     completed = CompletedUpload(
@@ -112,9 +117,7 @@ def complete_upload(
         metadata.checksum,
     )
     _forget_old_completed_uploads(transaction, hlc)
-    transaction.put(
-        Table.COMPLETED_UPLOADS, command.upload_id, COMPLETED_UPLOAD.encode(completed)
-    )
+    transaction.put(Table.COMPLETED_UPLOADS, command.upload_id, COMPLETED_UPLOAD.encode(completed))
     return _answer(completed)
 
 
@@ -130,9 +133,7 @@ def drop_upload(
     transaction: Transaction, bucket_id: int, key: str, upload_id: bytes, hlc: int
 ) -> None:
     """Removes the row of an upload and those of all its parts, and releases their blobs."""
-    while parts := transaction.scan(
-        Table.PARTS, upload_id, prefix_end(upload_id), _PARTS_PER_SCAN
-    ):
+    while parts := transaction.scan(Table.PARTS, upload_id, prefix_end(upload_id), _PARTS_PER_SCAN):
         for row_key, _ in parts:
             row = transaction.get_with_attachment(Table.PARTS, row_key)
             if row is not None:
@@ -148,9 +149,7 @@ def _count_upload(
     transaction: Transaction, bucket_id: int, statistics: BucketStatistics, step: int
 ) -> None:
     count = statistics.upload_count + step
-    put_statistics(
-        transaction, bucket_id, msgspec.structs.replace(statistics, upload_count=count)
-    )
+    put_statistics(transaction, bucket_id, msgspec.structs.replace(statistics, upload_count=count))
 
 
 def _completed_before(command: CompleteMultipartUpload, transaction: Transaction) -> Outcome:
@@ -180,7 +179,8 @@ def _no_such_upload(upload_id: bytes) -> Rejected:
 
 def _forget_old_completed_uploads(transaction: Transaction, hlc: int) -> None:
     """Upload ids begin with the time of their creation, so the first rows are the oldest; a few
-    are looked at for each one that is added, which keeps up."""
+    are looked at for each one that is added, which keeps up.
+    """
     oldest = transaction.scan(Table.COMPLETED_UPLOADS, b"", None, _COMPLETED_UPLOADS_LOOKED_AT)
     for upload_id, value in oldest:
         completed_ms = HlcTimestamp(COMPLETED_UPLOAD.decode(value).hlc).physical_ms

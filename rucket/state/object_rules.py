@@ -54,9 +54,9 @@ def write_refusal(
             return Rejected(NoSuchKey.code, details={"Key": key})
         if ANY_ETAG not in condition.if_match and current.etag not in condition.if_match:
             return Rejected(PreconditionFailed.code, details={"Condition": "If-Match"})
-    if condition.if_none_match and current is not None:
-        if ANY_ETAG in condition.if_none_match or current.etag in condition.if_none_match:
-            return Rejected(PreconditionFailed.code, details={"Condition": "If-None-Match"})
+    unwanted = condition.if_none_match
+    if current is not None and (ANY_ETAG in unwanted or current.etag in unwanted):
+        return Rejected(PreconditionFailed.code, details={"Condition": "If-None-Match"})
     return None
 
 
@@ -74,12 +74,17 @@ def put_object(command: PutObject, hlc: int, transaction: Transaction) -> Outcom
     acquire(command.content, transaction)
     metadata = msgspec.structs.replace(command.metadata, version_id=command.commit_id, hlc=hlc)
     replace_current(
-        transaction, command.bucket_id, command.key, current, (metadata, command.content), statistics
+        transaction,
+        command.bucket_id,
+        command.key,
+        current,
+        (metadata, command.content),
+        statistics,
     )
     return Committed(hlc, version_id=command.commit_id, etag=metadata.etag)
 
 
-def replace_current(  # noqa: PLR0913 - the two versions are pairs already
+def replace_current(
     transaction: Transaction,
     bucket_id: int,
     key: str,

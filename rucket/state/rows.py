@@ -92,7 +92,8 @@ ACCESS_KEY = _Codec(AccessKey)
 
 def ordered(text: str) -> bytes:
     """UTF-8 that ends in 00 00 and in which 00 is 00 FF: whatever follows it in a key, the order is
-    that of the texts first. Source: the tuple layer of FoundationDB."""
+    that of the texts first. Source: the tuple layer of FoundationDB.
+    """
     return text.encode().replace(b"\0", b"\0\xff") + b"\0\0"
 
 
@@ -152,13 +153,15 @@ def owner_prefix(owner_id: str) -> bytes:
 
 def user_attribute_key(attribute: str, value: str) -> bytes:
     """The key of a USER_ATTRIBUTES row: ``canonical_id``, ``email``, or ``access_key`` with the
-    value of `access_key_attribute`."""
+    value of `access_key_attribute`.
+    """
     return ordered(attribute) + value.encode()
 
 
 def access_key_attribute(user_name: str, access_key_id: str = "") -> bytes:
     """The key of the USER_ATTRIBUTES row that says that a user has an access key; without the
-    access key id, the prefix of all of the user's."""
+    access key id, the prefix of all of the user's.
+    """
     return ordered("access_key") + ordered(user_name) + access_key_id.encode()
 
 
@@ -174,9 +177,7 @@ def find_statistics(snapshot: Snapshot, bucket_id: int) -> BucketStatistics | No
     return None if value is None else STATISTICS.decode(value)
 
 
-def put_statistics(
-    transaction: Transaction, bucket_id: int, statistics: BucketStatistics
-) -> None:
+def put_statistics(transaction: Transaction, bucket_id: int, statistics: BucketStatistics) -> None:
     """Writes the counters of a bucket."""
     key = _U64.pack(bucket_id)
     transaction.put(Table.BUCKET_STATISTICS, key, STATISTICS.encode(statistics))

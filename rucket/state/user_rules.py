@@ -82,9 +82,7 @@ def put_access_key(command: PutAccessKey, hlc: int, transaction: Transaction) ->
     if find_user(transaction, access_key.user_name) is None:
         return Rejected(NoSuchUser.code, details={"UserName": access_key.user_name})
     if find_access_key(transaction, access_key.access_key_id) is not None:
-        return Rejected(
-            UserAlreadyExists.code, details={"AccessKeyId": access_key.access_key_id}
-        )
+        return Rejected(UserAlreadyExists.code, details={"AccessKeyId": access_key.access_key_id})
     row_key = access_key.access_key_id.encode()
     transaction.put(Table.ACCESS_KEYS, row_key, ACCESS_KEY.encode(access_key))
     attribute = access_key_attribute(access_key.user_name, access_key.access_key_id)

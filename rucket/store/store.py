@@ -126,7 +126,8 @@ class Store:
 
     def submit(self, payload: bytes, done: Done) -> None:
         """Takes an encoded command. `done` is called once, with what became of it or why it
-        wasn't taken. One whose commit id is known already isn't carried out again."""
+        wasn't taken. One whose commit id is known already isn't carried out again.
+        """
         assert self._recent is not None
         try:
             commit_id = decode_command(payload).commit_id
@@ -163,7 +164,8 @@ class Store:
 
     def checkpoint(self) -> None:
         """Makes the index durable, and lets go of the log it no longer needs. Blocks; runs in any
-        thread, beside `run`."""
+        thread, beside `run`.
+        """
         durable = self.applied_sequence_number
         self._index.sync()
         self._log.discard_before(durable + 1)

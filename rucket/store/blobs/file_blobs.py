@@ -187,7 +187,7 @@ class FileBlobReader:
         return self._verified(data, start, end)[offset - start : offset - start + size_bytes]
 
     def _whole_blocks(self, offset: int, size_bytes: int) -> tuple[int, int]:
-        assert 0 <= offset
+        assert offset >= 0
         assert offset + size_bytes <= self.size_bytes
         block = self._block_size_bytes
         end = -(-(offset + size_bytes) // block) * block

@@ -1,4 +1,4 @@
-"""The bytes of a blob file. Pure: no files.
+r"""The bytes of a blob file. Pure: no files.
 
     data             all the bytes of the blob
     checks           a CRC32C, u32, for each block of `BLOCK_SIZE_BYTES` of the data

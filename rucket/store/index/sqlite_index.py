@@ -218,7 +218,8 @@ class SqliteIndex:
 
     def sync(self) -> None:
         """See `Index.sync`. Also moves what SQLite's WAL holds into the database, as far as
-        readers let it. Runs in any thread, beside transactions."""
+        readers let it. Runs in any thread, beside transactions.
+        """
         # A sync through any descriptor of the file makes all that was committed to it durable.
         try:
             wal = self._disk.open(self._path + "-wal")

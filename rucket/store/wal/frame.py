@@ -125,7 +125,8 @@ def encode_frame(
     entries: Sequence[LogEntry], chain: int, synced_sequence_number: int, salt: int
 ) -> tuple[bytes, int]:
     """The bytes of a frame with `entries` (at least one, consecutive), padded to whole blocks, and
-    its crc, which the next frame is chained to."""
+    its crc, which the next frame is chained to.
+    """
     pieces = []
     for entry in entries:
         size = _RECORD_PREFIX_SIZE_BYTES + len(entry.payload)

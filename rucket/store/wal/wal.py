@@ -81,7 +81,7 @@ class Wal:
         observer: is told of every batch.
     """
 
-    def __init__(  # noqa: PLR0913 - one for each port it stands on
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each port it stands on
         self,
         disk: Disk,
         directory: str,
@@ -159,12 +159,11 @@ class Wal:
         self, first: int, after: int = 0
     ) -> Iterator[tuple[tuple[LogEntry, ...], int, SegmentEnd]]:
         """Entries after sequence number `after`, the last stamp and the end, frame by frame, of
-        the segments from `first` on; at least one item for each segment."""
+        the segments from `first` on; at least one item for each segment.
+        """
         for position in range(max(first, 0), len(self._segments)):
             header = self._segments[position]
-            successor = (
-                self._segments[position + 1] if position + 1 < len(self._segments) else None
-            )
+            successor = self._segments[position + 1] if position + 1 < len(self._segments) else None
             name = self._name(header.segment_number)
             hlc = 0
             for frame, end in read_frames(self._path(name), self._read(name), successor):
@@ -320,7 +319,8 @@ class Wal:
 
     async def read_barrier(self) -> None:
         """See `Log.read_barrier`. Entries are applied before they are acknowledged, so on one node
-        there is nothing to wait for."""
+        there is nothing to wait for.
+        """
 
     def replay(self, after: int) -> Iterator[Sequence[LogEntry]]:
         """See `Log.replay`. Only before `run`."""

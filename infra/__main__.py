@@ -6,13 +6,16 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from rucket_platform.components.deployment import Deployment, DeploymentArgs
 from rucket_platform.errors import TopologyError
 from rucket_platform.settings_file.stack_config import read_topology
-from rucket_platform.topology import Topology
+
+if TYPE_CHECKING:
+    from rucket_platform.topology import Topology
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

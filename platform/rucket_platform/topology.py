@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rucket_platform.errors import TopologyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SettingValue: TypeAlias = str | int | float | bool | list[str]
 """A value of the server's `rucket.toml`."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rucket_platform.errors import WaitTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25

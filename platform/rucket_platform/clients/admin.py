@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -13,8 +12,12 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from rucket_platform.clients.connection import Connection
 from rucket_platform.errors import AdminApiError, ServerUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket_platform.clients.connection import Connection
 
 _TIMEOUT_S = 30.0
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from rucket_platform.components.region import Region, RegionArgs
-from rucket_platform.topology import Topology
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rucket_platform.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)

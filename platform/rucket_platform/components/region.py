@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from rucket_platform import topology
 from rucket_platform.provider.resources import (
     AccessKey,
     Bucket,
@@ -21,6 +19,11 @@ from rucket_platform.provider.resources import (
     User,
     UserArgs,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rucket_platform import topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rucket_platform.clients.admin import AccessKeyPair, AdminClient
-from rucket_platform.clients.connection import Connection
 from rucket_platform.errors import ResourceRefused, ServerUnreachable
 from rucket_platform.provider.properties import UNKNOWN, Properties
 from rucket_platform.provider.resource_kind import Effect, Found, changed, require_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket_platform.clients.connection import Connection
 
 _ID_LENGTH = 20
 _SECRET_LENGTH = 40

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from rucket_platform.clients.connection import Connection
 from rucket_platform.clients.s3 import Buckets
 from rucket_platform.errors import ServerUnreachable
-from rucket_platform.provider.properties import Properties
 from rucket_platform.provider.resource_kind import Effect, Found, changed, require_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket_platform.clients.connection import Connection
+    from rucket_platform.provider.properties import Properties
 
 
 class BucketKind:

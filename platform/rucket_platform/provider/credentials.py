@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import secrets
 import string
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket_platform.provider.properties import UNKNOWN, Properties, is_unknown
 from rucket_platform.provider.resource_kind import Effect, Found, changed
 from rucket_platform.substrates.node_files import write_private
 from rucket_platform.topology import DataRemoval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ID_ALPHABET = string.ascii_uppercase + "234567"
 _ID_LENGTH = 20

@@ -13,8 +13,8 @@ Which change does what:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket_platform.clients.admin import AdminClient
 from rucket_platform.clients.connection import Connection
@@ -31,6 +31,9 @@ from rucket_platform.substrates.substrate import (
     Substrate,
 )
 from rucket_platform.topology import DEFAULT_ACCESS_KEY_ID, DataRemoval, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _REPLACING = ("directory", "region", "node", "s3_region", "data_dir")
 _RESTARTING = (

@@ -11,18 +11,21 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
-from pulumi.provider.experimental.provider import Provider
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from rucket_platform.errors import PlatformError
 from rucket_platform.provider.schema import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pulumi.provider.experimental.provider import Provider
 
 _PARENT_CHECK_PERIOD_S = 0.5
 _FALLIBLE = ("Configure", "Check", "Diff", "Create", "Read", "Update", "Delete")

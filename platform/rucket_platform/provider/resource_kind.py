@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rucket_platform.clients.connection import Connection
 from rucket_platform.errors import ResourceRefused
 from rucket_platform.provider.properties import Properties, is_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from rucket_platform.clients.connection import Connection
 
 
 class Effect(StrEnum):

@@ -7,7 +7,7 @@ configured with the region's endpoint and root credentials, carries what lives i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pulumi.provider.experimental.provider import (
     CheckFailure,
@@ -41,7 +41,11 @@ from rucket_platform.provider.properties import from_engine, is_unknown, to_engi
 from rucket_platform.provider.resource_kind import Effect, ResourceKind, unknown_and_missing
 from rucket_platform.provider.schema import schema
 from rucket_platform.provider.user import UserKind
-from rucket_platform.substrates.substrate import Substrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rucket_platform.substrates.substrate import Substrate
 
 _CONNECTION_KEYS = ("endpoint", "s3_region", "access_key_id", "secret_access_key")
 _DIFF_KINDS = {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from rucket_platform.provider.resource_kind import ResourceKind
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rucket_platform.provider.resource_kind import ResourceKind
 
 PACKAGE = "rucket"
 VERSION = "0.1.0"

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from rucket_platform.topology import SettingValue
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rucket_platform.topology import SettingValue
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _HEADER = (

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -36,6 +36,9 @@ from rucket_platform.substrates.substrate import (
     Observation,
 )
 from rucket_platform.wait import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The server drains within its own time-out (15 s unless set); only then is it killed.
 _STOP_GRACE_S = 10.0
@@ -67,24 +70,32 @@ class LocalProcesses:
     def observe(self, plan: NodePlan) -> Observation:
         """Look at the node without touching it; see `Substrate`."""
         files = NodeFiles(plan.directory)
-        on_disk = files.read_config()
+        status, pid = self.status(plan.directory, _endpoint(plan.settings))
+        config = _config_on_disk(plan, files.read_config())
+        if (
+            pid is not None
+            and config is ConfigStatus.AS_DECLARED
+            and not _has_loaded(plan, files.read_record())
+        ):
+            config = ConfigStatus.NOT_LOADED
+        return Observation(status, config, pid)
+
+    def status(self, directory: Path, endpoint: str) -> tuple[NodeStatus, int | None]:
+        """Tell whether the node runs; see `Substrate`."""
+        files = NodeFiles(directory)
         process = _running(files)
         if process is None:
-            status = NodeStatus.ABSENT if on_disk is None else NodeStatus.DEAD
-            return Observation(status, _config_on_disk(plan, on_disk), None)
+            status = NodeStatus.ABSENT if files.read_config() is None else NodeStatus.DEAD
+            return status, None
         try:
             wait_until(
-                lambda: probe(_endpoint(plan.settings), timeout_s=_PROBE_TIMEOUT_S) is Health.READY,
+                lambda: probe(endpoint, timeout_s=_PROBE_TIMEOUT_S) is Health.READY,
                 timeout_s=_OBSERVE_PATIENCE_S,
                 what="the node to answer",
             )
-            status = NodeStatus.RUNNING
         except WaitTimeout:
-            status = NodeStatus.NOT_READY
-        config = _config_on_disk(plan, on_disk)
-        if config is ConfigStatus.AS_DECLARED and not _has_loaded(plan, files.read_record()):
-            config = ConfigStatus.NOT_LOADED
-        return Observation(status, config, process.pid)
+            return NodeStatus.NOT_READY, process.pid
+        return NodeStatus.RUNNING, process.pid
 
     def remove(self, directory: Path, data_dir: Path, *, delete_data: bool) -> None:
         """Stop the node and forget it; see `Substrate`."""

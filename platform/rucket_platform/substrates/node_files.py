@@ -17,13 +17,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket_platform.errors import SubstrateError
 from rucket_platform.substrates.process_identity import ProcessIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FORMAT_VERSION = 1
 _LOG_SIZE_BYTES_MAX = 16 * 1024 * 1024

@@ -29,7 +29,11 @@ def describe_holder(port: int) -> str:
     except psutil.AccessDenied:
         return "a process of another user"
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
+        if (
+            connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr[1] == port
+        ):
             return _describe(connection.pid)
     return "a process that is just ending"
 

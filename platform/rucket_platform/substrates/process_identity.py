@@ -6,10 +6,13 @@ without an init) stays in the table as a zombie that answers `kill -0`. Zombies 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # psutil derives start times from clock ticks; two readings agree to within one tick.
 _START_TIME_TOLERANCE_S = 0.05

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rucket_platform.settings_file.server_config import ServerSettings
 
 
@@ -80,6 +81,9 @@ class Substrate(Protocol):
 
     def observe(self, plan: NodePlan) -> Observation:
         """Look at the node without touching it."""
+
+    def status(self, directory: Path, endpoint: str) -> tuple[NodeStatus, int | None]:
+        """Tell whether the node runs, and its pid, without knowing what was planned."""
 
     def remove(self, directory: Path, data_dir: Path, *, delete_data: bool) -> None:
         """Stop the node and forget it; keep its data and credentials unless told otherwise."""

@@ -10,12 +10,15 @@ import os
 import shutil
 import subprocess
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket_platform.errors import ToolError
 from rucket_platform.tools.pinned import LANGUAGE_HOST_VERSION, PULUMI_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODULES_DIRECTORY = Path(__file__).resolve().parents[2] / "tools"
 
@@ -36,9 +39,7 @@ class _Module:
     version: str
 
 
-_ENGINE = _Module(
-    "pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi", PULUMI_VERSION
-)
+_ENGINE = _Module("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi", PULUMI_VERSION)
 _LANGUAGE_HOST = _Module(
     "language-python",
     "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",

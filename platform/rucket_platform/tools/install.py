@@ -7,9 +7,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket_platform.errors import ToolError
 from rucket_platform.tools.go_build import build_from_modules
@@ -20,8 +20,12 @@ from rucket_platform.tools.pinned import (
     is_complete,
     set_name,
 )
-from rucket_platform.tools.progress import Progress
 from rucket_platform.tools.release import RELEASES_URL, download_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rucket_platform.tools.progress import Progress
 
 _VERSION_TIMEOUT_S = 20.0
 
@@ -50,7 +54,10 @@ def ensure_tools(progress: Progress, *, releases_url: str = RELEASES_URL) -> Too
 
 def _find_on_path() -> ToolSet | None:
     pulumi = shutil.which("pulumi")
-    if pulumi is None or not is_complete(Path(pulumi).parent):
+    # The Automation API takes an installation, whose commands lie in its `bin`.
+    if pulumi is None or Path(pulumi).parent.name != "bin":
+        return None
+    if not is_complete(Path(pulumi).parent):
         return None
     try:
         answer = subprocess.run(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tarfile
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -16,6 +15,10 @@ from rucket_platform.tools.pinned import (
     PULUMI_VERSION,
     release_platform,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 RELEASES_URL = "https://get.pulumi.com/releases/sdk"
 

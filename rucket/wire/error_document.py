@@ -20,13 +20,17 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     ),
     errors.BadDigest: (
         400,
-        ("The Content-MD5 or checksum value that you specified did not match what the server "
-        "received."),
+        (
+            "The Content-MD5 or checksum value that you specified did not match what the server "
+            "received."
+        ),
     ),
     errors.BucketAlreadyExists: (
         409,
-        ("The requested bucket name is not available. The bucket namespace is shared by all users "
-        "of the system. Please select a different name and try again."),
+        (
+            "The requested bucket name is not available. The bucket namespace is shared by all "
+            "users of the system. Please select a different name and try again."
+        ),
     ),
     errors.BucketAlreadyOwnedByYou: (
         409,
@@ -35,9 +39,11 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.BucketNotEmpty: (409, "The bucket you tried to delete is not empty"),
     errors.ConditionalRequestConflict: (
         409,
-        ("A conflicting operation occurred. If using PutObject you can retry the request. If using "
-        "multipart upload you should initiate another CreateMultipartUpload request and re-upload "
-        "each part."),
+        (
+            "A conflicting operation occurred. If using PutObject you can retry the request. If "
+            "using multipart upload you should initiate another CreateMultipartUpload request and "
+            "re-upload each part."
+        ),
     ),
     errors.EntityTooLarge: (400, "Your proposed upload exceeds the maximum allowed size"),
     errors.EntityTooSmall: (
@@ -46,8 +52,10 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     ),
     errors.IllegalLocationConstraintException: (
         400,
-        ("The specified location constraint is incompatible for the region specific endpoint this "
-        "request was sent to."),
+        (
+            "The specified location constraint is incompatible for the region specific endpoint "
+            "this request was sent to."
+        ),
     ),
     errors.IncompleteBody: (
         400,
@@ -63,8 +71,10 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.InvalidDigest: (400, "The Content-MD5 you specified was invalid."),
     errors.InvalidPart: (
         400,
-        ("One or more of the specified parts could not be found.  The part may not have been "
-        "uploaded, or the specified entity tag may not match the part's entity tag."),
+        (
+            "One or more of the specified parts could not be found.  The part may not have been "
+            "uploaded, or the specified entity tag may not match the part's entity tag."
+        ),
     ),
     errors.InvalidPartOrder: (
         400,
@@ -92,8 +102,10 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.NoSuchKey: (404, "The specified key does not exist."),
     errors.NoSuchUpload: (
         404,
-        ("The specified upload does not exist. The upload ID may be invalid, or the upload may have "
-        "been aborted or completed."),
+        (
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may "
+            "have been aborted or completed."
+        ),
     ),
     errors.NoSuchVersion: (404, "The specified version does not exist."),
     errors.OperationNotImplemented: (
@@ -106,8 +118,10 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     ),
     errors.RequestTimeout: (
         400,
-        ("Your socket connection to the server was not read from or written to within the timeout "
-        "period."),
+        (
+            "Your socket connection to the server was not read from or written to within the "
+            "timeout period."
+        ),
     ),
     errors.RequestTimeTooSkewed: (
         403,
@@ -116,8 +130,10 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.ServiceUnavailable: (503, "Service is unable to handle request."),
     errors.SignatureDoesNotMatch: (
         403,
-        ("The request signature we calculated does not match the signature you provided. Check your "
-        "key and signing method."),
+        (
+            "The request signature we calculated does not match the signature you provided. Check "
+            "your key and signing method."
+        ),
     ),
     errors.SlowDown: (503, "Please reduce your request rate."),
     errors.XAmzContentSHA256Mismatch: (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rucket.service.authorization.requester import Requester
     from rucket.service.gateway import Gateway
-    from rucket.wire.checksums import Checksummer
+    from rucket.wire.checksums import Hasher
     from rucket.wire.request_target import QueryParameters
 
 
@@ -37,7 +37,7 @@ class Body(Protocol):
         """
         ...
 
-    def hashers(self) -> list[Checksummer]:
+    def hashers(self) -> list[Hasher]:
         """What must be fed with every byte of the payload, in order, for `verify`."""
         ...
 

@@ -43,11 +43,12 @@ _SEGMENT_HEADER = struct.Struct("<8sHHIQQQI")
 _FRAME_MAGIC = b"RKFR"
 _FRAME_HEADER = struct.Struct("<4sIIIQQ")
 _CRC = struct.Struct("<I")
+_FRAME_CHECK = struct.Struct("<II")
 _SALT = struct.Struct("<Q")
 _RECORD = struct.Struct("<IBQ")
 _RECORD_COMMAND = 1
 
-FRAME_HEADER_SIZE_BYTES = _FRAME_HEADER.size + 2 * _CRC.size
+FRAME_HEADER_SIZE_BYTES = _FRAME_HEADER.size + _FRAME_CHECK.size
 _RECORD_PREFIX_SIZE_BYTES = _RECORD.size - _CRC.size
 
 
@@ -142,7 +143,7 @@ def encode_frame(
         synced_sequence_number,
     )
     crc = crc32c(payload, crc32c(header, crc32c(_SALT.pack(salt))))
-    frame = b"".join((header, _CRC.pack(crc), _CRC.pack(0), payload))
+    frame = b"".join((header, _FRAME_CHECK.pack(crc, 0), payload))
     return frame.ljust(blocks(len(frame)), b"\0"), crc
 
 
@@ -161,9 +162,9 @@ def decode_frame(segment: memoryview, offset: int, salt: int) -> Frame | None:
     start = offset + FRAME_HEADER_SIZE_BYTES
     if magic != _FRAME_MAGIC or start + payload_size > len(segment):
         return None
-    (crc,) = _CRC.unpack_from(segment, offset + _FRAME_HEADER.size)
+    crc, reserved = _FRAME_CHECK.unpack_from(segment, offset + _FRAME_HEADER.size)
     payload = segment[start : start + payload_size]
-    if crc != crc32c(payload, crc32c(header, crc32c(_SALT.pack(salt)))):
+    if reserved or crc != crc32c(payload, crc32c(header, crc32c(_SALT.pack(salt)))):
         return None
     entries = _decode_records(payload, first)
     if entries is None or len(entries) != record_count or not entries:

@@ -1,0 +1,244 @@
+"""The log over real files and a real loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import DeviceError, LogFailedError, OperatingError, StorageFullError
+from rucket.runtime.asyncio_tasks import AsyncioTasks
+from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.store.wal.wal import Wal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from rucket.disk.os_file import OsFile
+    from rucket.ports.log import LogEntry
+
+_SEGMENT_SIZE_BYTES = 64 * 1024
+
+
+class _Applied:
+    """What reached `apply` and `refuse`, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.entries: list[LogEntry] = []
+        self.refused: list[bytes] = []
+        self._changed = asyncio.Event()
+
+    def apply(self, entries: Sequence[LogEntry]) -> None:
+        self.entries.extend(entries)
+        self._changed.set()
+
+    def refuse(self, payloads: Sequence[bytes], error: OperatingError) -> None:
+        assert isinstance(error, StorageFullError)
+        self.refused.extend(payloads)
+        self._changed.set()
+
+    async def settled(self, count: int) -> None:
+        while len(self.entries) + len(self.refused) < count:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@asynccontextmanager
+async def _running(directory: Path, disk: OsDisk | None = None) -> AsyncIterator[tuple[Wal, _Applied]]:
+    tasks = AsyncioTasks(2)
+    wal = Wal(
+        disk or OsDisk(), str(directory), tasks, SystemClock(), SystemRandom(), _SEGMENT_SIZE_BYTES
+    )
+    wal.open()
+    applied = _Applied()
+    task = asyncio.ensure_future(wal.run(applied.apply, applied.refuse))
+    try:
+        yield wal, applied
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        tasks.close()
+        wal.close()
+
+
+def _reopened(directory: Path) -> Wal:
+    wal = Wal(OsDisk(), str(directory), None, SystemClock(), SystemRandom(), _SEGMENT_SIZE_BYTES)  # type: ignore[arg-type]
+    wal.open()
+    return wal
+
+
+def _replayed(wal: Wal, after: int = 0) -> list[bytes]:
+    return [entry.payload for entries in wal.replay(after) for entry in entries]
+
+
+def test_what_was_applied_is_replayed_after_a_restart(tmp_path: Path) -> None:
+    """In order, with the same sequence numbers, across segments."""
+    payloads = [b"%d" % i * 700 for i in range(100)]
+
+    async def fill() -> list[LogEntry]:
+        async with _running(tmp_path) as (wal, applied):
+            for payload in payloads:
+                wal.submit(payload)
+                await applied.settled(len(applied.entries))
+            await applied.settled(len(payloads))
+            return applied.entries
+
+    entries = asyncio.run(fill())
+    wal = _reopened(tmp_path)
+
+    assert [entry for batch in wal.replay(0) for entry in batch] == entries
+    assert [entry.payload for entry in entries] == payloads
+    assert wal.last_sequence_number() == len(payloads)
+
+
+def test_stamps_grow_even_when_the_clock_goes_back(tmp_path: Path) -> None:
+    """The stamp of the newest entry bounds those that come after a restart."""
+
+    async def fill(count: int) -> list[int]:
+        async with _running(tmp_path) as (wal, applied):
+            wal.observe(1 << 63)
+            for number in range(count):
+                wal.submit(b"%d" % number)
+            await applied.settled(count)
+            return [entry.hlc for entry in applied.entries]
+
+    stamps = asyncio.run(fill(3)) + asyncio.run(fill(3))
+
+    assert stamps == sorted(set(stamps))
+
+
+def test_arrivals_during_a_sync_share_the_next_one(tmp_path: Path) -> None:
+    """A hundred at once take few syncs."""
+
+    class CountingDisk(OsDisk):
+        syncs = 0
+
+        def create(self, path: str) -> OsFile:
+            file = super().create(path)
+            sync = file.sync_data
+
+            def counted() -> None:
+                type(self).syncs += 1
+                sync()
+
+            file.sync_data = counted  # type: ignore[method-assign]
+            return file
+
+    async def fill() -> None:
+        async with _running(tmp_path, CountingDisk()) as (wal, applied):
+            before = CountingDisk.syncs
+            for number in range(100):
+                wal.submit(b"%d" % number)
+            await applied.settled(100)
+            assert CountingDisk.syncs - before <= 2
+
+    asyncio.run(fill())
+
+
+def test_a_discarded_segment_is_gone_and_the_rest_replays(tmp_path: Path) -> None:
+    """The index has what the discarded ones held."""
+
+    async def fill() -> None:
+        async with _running(tmp_path) as (wal, applied):
+            for number in range(40):
+                wal.submit(b"%03d" % number + bytes(5000))
+                await applied.settled(number + 1)
+            wal.discard_before(20)
+
+    asyncio.run(fill())
+    wal = _reopened(tmp_path)
+
+    assert [payload[:3] for payload in _replayed(wal, after=20)][:2] == [b"020", b"021"]
+    with pytest.raises(LogFailedError, match="restore the index"):
+        _replayed(wal, after=0)
+
+
+def test_a_record_larger_than_a_segment_gets_one_of_its_own(tmp_path: Path) -> None:
+    """Nothing is too large for the log that the protocol lets through."""
+    payload = bytes(3 * _SEGMENT_SIZE_BYTES)
+
+    async def fill() -> None:
+        async with _running(tmp_path) as (wal, applied):
+            wal.submit(payload)
+            await applied.settled(1)
+
+    asyncio.run(fill())
+
+    assert _replayed(_reopened(tmp_path)) == [payload]
+
+
+def test_a_failed_sync_stops_the_log(tmp_path: Path) -> None:
+    """What is on the device is unknown then; nothing is applied."""
+
+    class FailingDisk(OsDisk):
+        fails = False
+
+        def create(self, path: str) -> OsFile:
+            file = super().create(path)
+            sync = file.sync_data
+
+            def failing() -> None:
+                if type(self).fails:
+                    raise DeviceError("I/O error")
+                sync()
+
+            file.sync_data = failing  # type: ignore[method-assign]
+            return file
+
+    async def fail() -> list[LogEntry]:
+        tasks = AsyncioTasks(1)
+        wal = Wal(FailingDisk(), str(tmp_path), tasks, SystemClock(), SystemRandom(), 1 << 16)
+        wal.open()
+        applied = _Applied()
+        FailingDisk.fails = True
+        wal.submit(b"x")
+        with pytest.raises(LogFailedError):
+            await wal.run(applied.apply, applied.refuse)
+        tasks.close()
+        wal.close()
+        return applied.entries
+
+    assert asyncio.run(fail()) == []
+
+
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
+    """What can't get a new segment is refused; when there is room again the log goes on."""
+
+    class FullDisk(OsDisk):
+        is_full = False
+
+        def create(self, path: str) -> OsFile:
+            if type(self).is_full:
+                raise StorageFullError("no room")
+            return super().create(path)
+
+    async def fill() -> tuple[list[bytes], list[bytes]]:
+        async with _running(tmp_path, FullDisk()) as (wal, applied):
+            FullDisk.is_full = True
+            wal.submit(b"fits")
+            await applied.settled(1)
+            wal.submit(bytes(2 * _SEGMENT_SIZE_BYTES))
+            await applied.settled(2)
+            FullDisk.is_full = False
+            wal.submit(bytes(2 * _SEGMENT_SIZE_BYTES))
+            await applied.settled(3)
+            return [entry.payload[:4] for entry in applied.entries], applied.refused
+
+    entries, refused = asyncio.run(fill())
+
+    assert entries == [b"fits", bytes(4)]
+    assert len(refused) == 1
+    assert len(_replayed(_reopened(tmp_path))) == 2
+
+
+def test_what_a_crash_left_of_an_unfinished_segment_is_removed(tmp_path: Path) -> None:
+    """It holds nothing."""
+    (tmp_path / "spare-1.new").write_bytes(b"x")
+
+    _reopened(tmp_path).close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["0000000001.wal"]

@@ -24,6 +24,7 @@ import uvloop
 from rucket.daemon.handshake import (
     READY,
     REFUSED,
+    STOP_SIGNAL,
     ChildOrder,
     ExitCode,
     decode_order,
@@ -38,8 +39,12 @@ from rucket.observe.metric_files import join_metric_files
 _log = get_logger(__name__)
 
 
+LAST_ROLE = "node"
+"""The others need it until they have ended, so that it ends when the supervisor says so."""
+
+
 class StopSignal:
-    """Set when the process shall end: once, by SIGTERM."""
+    """Set when the process shall end, once."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -74,7 +79,7 @@ def run_child(role: str, main: ChildMain) -> NoReturn:
         main: the work.
     """
     to_supervisor = _take_standard_output()
-    received = decode_order(sys.stdin.buffer.read())
+    received = decode_order(_take_standard_input())
     if received is None or received[0].supervisor_pid != os.getppid():
         sys.exit(ExitCode.OPERATING_ERROR)  # the supervisor is gone, and with it the server
     order, settings = received
@@ -90,7 +95,7 @@ def run_child(role: str, main: ChildMain) -> NoReturn:
 def _run(order: ChildOrder, settings: Settings, main: ChildMain, to_supervisor: int) -> ExitCode:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_with_stop_signal(settings, main, to_supervisor))
+            runner.run(_with_stop_signal(order.role, settings, main, to_supervisor))
     except OperatingError as error:
         code = exit_code_of(error)
         _log.critical(str(error), kind=type(error).__name__)
@@ -104,10 +109,27 @@ def _run(order: ChildOrder, settings: Settings, main: ChildMain, to_supervisor: 
     return ExitCode.DRAINED
 
 
-async def _with_stop_signal(settings: Settings, main: ChildMain, to_supervisor: int) -> None:
+async def _with_stop_signal(
+    role: str, settings: Settings, main: ChildMain, to_supervisor: int
+) -> None:
     stop = StopSignal()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(STOP_SIGNAL, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, _ignore if role == LAST_ROLE else stop.set)
     await main(settings, stop, lambda: _tell(to_supervisor, READY))
+
+
+def _ignore() -> None:
+    _log.debug("ignored a signal: this process ends last")
+
+
+def _take_standard_input() -> bytes:
+    """All of it; nothing that holds secrets stays open."""
+    text = sys.stdin.buffer.read()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return text
 
 
 def _take_standard_output() -> int:

@@ -8,12 +8,16 @@ by others. Up, on the child's standard output: lines, each one of ::
     refused REASON      the child ends, and starting it again would be of no use
 
 and in the end an exit code. A child that ends in any other way is started again.
+
+To end, a child is told with SIGUSR1 and not SIGTERM: a shell, ``timeout`` and systemd send SIGTERM
+to all processes of a server at once, and the node has to wait for the gateways, which need it.
 """
 
 from __future__ import annotations
 
 import enum
 import json
+import signal
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -25,6 +29,8 @@ from rucket.model.errors import (
     OperatingError,
     UnknownFormatError,
 )
+
+STOP_SIGNAL: Final = signal.SIGUSR1
 
 READY: Final = b"ready"
 REFUSED: Final = b"refused "

@@ -41,8 +41,9 @@ ROOT_USER_NAME: Final = "root"
 SECRET_LENGTH_MIN: Final = 8
 SECRET_LENGTH_MAX: Final = 128
 
-GATEWAY_DRAIN_SHARE: Final = 0.7
-"""Gateways drain first; the rest of `server.shutdown_timeout_s` is left to those behind them."""
+GATEWAY_DRAIN_SHARE: Final = 0.6
+"""How much of `server.shutdown_timeout_s` requests in flight may take. The rest is left to those
+who end after them: the gateways themselves, maintenance, the node."""
 
 _REVEAL: Final = "reveal secrets"
 
@@ -81,7 +82,8 @@ def _user_name(text: str) -> str:
 
 def _access_key_id(text: str) -> str:
     if _ACCESS_KEY_ID.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not an access key; use 3 to 128 of A-Z a-z 0-9 _ . -")
+        # Not repeated: people mix up access key and secret.
+        raise ValueError("this is not an access key; use 3 to 128 of A-Z a-z 0-9 _ . -")
     return text
 
 

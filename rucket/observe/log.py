@@ -43,7 +43,7 @@ _COLOR_END: Final = "\x1b[0m"
 
 def get_logger(name: str) -> Logger:
     """A logger for the module `name`. May be had before `configure_logging`."""
-    return cast("Logger", structlog.get_logger(logger=name))
+    return cast("Logger", structlog.get_logger(module=name))
 
 
 def configure_logging(level: str, *, pretty: bool, process: str) -> None:
@@ -60,12 +60,12 @@ def configure_logging(level: str, *, pretty: bool, process: str) -> None:
         return event
 
     threshold = _LEVELS[level]
-    render = _render_pretty(in_color=pretty and _is_colorful()) if pretty else _render_json
+    render = _render_pretty(in_color=_is_colorful()) if pretty else _render_json
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
             add_process,
             structlog.processors.format_exc_info,
             redact_event,
@@ -114,7 +114,7 @@ def _render_pretty(*, in_color: bool) -> Any:
         timestamp, level, process, text = (
             event.pop(name) for name in ("timestamp", "level", "process", "event")
         )
-        event.pop("logger", None)
+        event.pop("module", None)
         exception = event.pop("exception", None)
         fields = "".join(f"  {name}={_printable(value)}" for name, value in event.items())
         color, end = (_COLORS.get(level, ""), _COLOR_END) if in_color else ("", "")

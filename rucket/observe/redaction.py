@@ -52,7 +52,6 @@ def _redacted(name: object, value: object, depth: int) -> object:
             return {key: _redacted(key, item, depth + 1) for key, item in value.items()}
         case list() | tuple():
             return [_redacted("", item, depth + 1) for item in value]
-        case bytes():
-            return redact_text(value.decode(errors="backslashreplace"))
         case _:
-            return redact_text(str(value))
+            text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+            return redact_text(text)

@@ -1,0 +1,120 @@
+# Every command of the project. `make help` lists them; CI and people use the same ones.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3
+STACK ?= local
+PYTEST ?= .venv/bin/python -m pytest
+PLATFORM := .venv/bin/python -m rucket_platform
+
+##@ Start here
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: .venv/installed ## Bring up Rucket's regions on this machine with a real `pulumi up`, and say how to reach them (STACK=local)
+	@$(PLATFORM).stacks up --stack $(STACK)
+
+.PHONY: test
+test: .venv/installed ## Set up and run all tests but those of deployments
+	@$(PYTEST) tests --ignore tests/deploy
+
+##@ Regions
+
+.PHONY: status
+status: .venv/installed ## Show the regions, their nodes and whether they live
+	@$(PLATFORM).stacks status --stack $(STACK)
+
+.PHONY: outputs
+outputs: .venv/installed ## Print endpoints and credentials as one JSON object (secrets masked unless SHOW_SECRETS=1)
+	@$(PLATFORM).stacks outputs --stack $(STACK)
+
+.PHONY: credentials
+credentials: .venv/installed ## Print AWS_… variables of a region, for eval "$(make -s credentials REGION=eu)"
+	@$(PLATFORM).stacks credentials --stack $(STACK) --region "$(REGION)"
+
+.PHONY: env
+env: .venv/installed ## Print the environment for plain pulumi commands, for eval "$(make -s env)"
+	@$(PLATFORM).stacks env --stack $(STACK)
+
+.PHONY: down
+down: .venv/installed ## End the regions; data is kept or removed as the stack says
+	@$(PLATFORM).stacks down --stack $(STACK)
+
+.PHONY: tools
+tools: .venv/installed ## Install the pinned Pulumi tools (`make up` does it, too)
+	@$(PLATFORM).tools
+
+##@ Development
+
+.PHONY: setup
+setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucket serve -b ADDRESS -d DIR runs
+
+.venv/installed: platform/locks/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rucket needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say which one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up .venv (about half a minute) …"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r platform/locks/dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: unit
+unit: .venv/installed ## Unit and property tests
+	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/simulator tests/test_tidy.py
+
+.PHONY: simulate
+simulate: .venv/installed ## Simulated clusters from seeds (SEEDS=1..1000 for a long run)
+	@if [ -n "$(SEEDS)" ]; then .venv/bin/python -m tests.simulation --seeds "$(SEEDS)"; else $(PYTEST) tests/simulation; fi
+
+.PHONY: functional
+functional: .venv/installed ## S3 by boto3 and raw HTTP against a real server
+	@$(PYTEST) tests/functional
+
+.PHONY: clients
+clients: .venv/installed ## boto3, aws, rclone, s3cmd, restic and s3fs against a real server
+	@$(PYTEST) tests/clients
+
+.PHONY: crash
+crash: .venv/installed ## kill -9 cycles against a real server (CYCLES=200 for the long run)
+	@RUCKET_CRASH_CYCLES="$(or $(CYCLES),12)" $(PYTEST) tests/crash -s
+
+.PHONY: deploy-test
+deploy-test: .venv/installed ## The real Pulumi engine: up, change, heal, grow, destroy
+	@$(PYTEST) tests/deploy
+
+.PHONY: format
+format: .venv/installed ## Format the code
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix --quiet . || true
+
+.PHONY: lint
+lint: .venv/installed ## Ruff: style and hazards
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+
+.PHONY: types
+types: .venv/installed ## mypy --strict
+	@.venv/bin/mypy
+
+.PHONY: layers
+layers: .venv/installed ## Import contracts: who may know whom
+	@.venv/bin/lint-imports
+
+.PHONY: check
+check: lint types layers ## lint, types, layers
+
+.PHONY: lock
+lock: .venv/installed ## Resolve the dependencies anew into platform/locks (needs uv on PATH)
+	@printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - --extra platform --extra bench --group dev --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/dev.txt
+	@uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/server.txt
+
+##@ Measurement
+
+.PHONY: bench
+bench: .venv/installed ## Speed, with ratios to peers: make bench ARGS="--peer minio=http://127.0.0.1:9100,KEY,SECRET"
+	@.venv/bin/python -m loadtests.bench $(ARGS)

@@ -1,0 +1,167 @@
+"""The index on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
+from rucket.ports.index import Table
+from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SqliteIndex]:
+    index = SqliteIndex(str(tmp_path / "index.db"), OsDisk())
+    yield index
+    index.close()
+
+
+def test_a_committed_row_is_seen_by_another_connection(index: SqliteIndex, tmp_path: Path) -> None:
+    """At once, value and attachment."""
+    reader = SqliteIndexReader(str(tmp_path / "index.db"))
+    with index.transaction() as transaction:
+        transaction.put(Table.OBJECTS, b"k", b"value", b"attachment" * 1000)
+
+    with reader.snapshot() as snapshot:
+        assert snapshot.get(Table.OBJECTS, b"k") == b"value"
+        row = snapshot.get_with_attachment(Table.OBJECTS, b"k")
+    reader.close()
+
+    assert row == (b"value", b"attachment" * 1000)
+
+
+def test_a_snapshot_stays_as_it_was(index: SqliteIndex, tmp_path: Path) -> None:
+    """While others commit."""
+    reader = SqliteIndexReader(str(tmp_path / "index.db"))
+    with reader.snapshot() as snapshot:
+        assert snapshot.scan(Table.BUCKETS, b"", None, 10) == []
+        with index.transaction() as transaction:
+            transaction.put(Table.BUCKETS, b"k", b"v")
+
+        assert snapshot.scan(Table.BUCKETS, b"", None, 10) == []
+    with reader.snapshot() as snapshot:
+        assert snapshot.scan(Table.BUCKETS, b"", None, 10) == [(b"k", b"v")]
+    reader.close()
+
+
+def test_a_transaction_that_raises_changes_nothing(index: SqliteIndex) -> None:
+    """All or nothing."""
+    with pytest.raises(ZeroDivisionError), index.transaction() as transaction:
+        transaction.put(Table.BUCKETS, b"k", b"v")
+        raise ZeroDivisionError
+
+    with index.snapshot() as snapshot:
+        assert snapshot.get(Table.BUCKETS, b"k") is None
+
+
+def test_a_reader_can_not_write(index: SqliteIndex, tmp_path: Path) -> None:
+    """One process writes."""
+    with index.transaction() as transaction:
+        transaction.put(Table.BUCKETS, b"k", b"v")
+    reader = SqliteIndexReader(str(tmp_path / "index.db"))
+
+    with pytest.raises(Exception, match="readonly|read-only|attempt to write"):
+        with reader.snapshot() as snapshot:
+            snapshot.delete(Table.BUCKETS, b"k")  # type: ignore[attr-defined]
+    reader.close()
+
+
+def test_clearing_removes_every_row_of_every_table(index: SqliteIndex) -> None:
+    """So that the log can build them again."""
+    with index.transaction() as transaction:
+        for table in Table:
+            transaction.put(table, b"k", b"v")
+
+    index.clear()
+
+    with index.snapshot() as snapshot:
+        assert all(snapshot.scan(table, b"", None, 1) == [] for table in Table)
+
+
+@pytest.mark.parametrize("column", ["value", "attachment"])
+def test_a_row_with_a_flipped_byte_is_never_returned(tmp_path: Path, column: str) -> None:
+    """SQLite doesn't check its pages; we check our rows."""
+    path = tmp_path / "index.db"
+    index = SqliteIndex(str(path), OsDisk())
+    with index.transaction() as transaction:
+        transaction.put(Table.OBJECTS, b"k", b"value", b"attachment")
+    index.close()
+    database = sqlite3.connect(path)
+    name = f"t{Table.OBJECTS.value}"
+    (content,) = database.execute(f"SELECT {column} FROM {name}").fetchone()
+    database.execute(f"UPDATE {name} SET {column} = ?", (bytes([content[0] ^ 1]) + content[1:],))
+    database.commit()
+    database.close()
+
+    index = SqliteIndex(str(path), OsDisk())
+    with pytest.raises(CorruptionError, match="a row of OBJECTS"), index.snapshot() as snapshot:
+        snapshot.get_with_attachment(Table.OBJECTS, b"k")
+    index.close()
+
+
+def test_an_index_of_a_newer_format_is_refused(tmp_path: Path) -> None:
+    """Never guessed."""
+    path = tmp_path / "index.db"
+    SqliteIndex(str(path), OsDisk()).close()
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 2")
+    database.close()
+
+    with pytest.raises(UnknownFormatError):
+        SqliteIndex(str(path), OsDisk())
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """With its name."""
+    path = tmp_path / "index.db"
+    path.write_bytes(b"this is not a database, it only looks like one" * 100)
+
+    with pytest.raises(CorruptionError, match=r"index\.db"):
+        SqliteIndex(str(path), OsDisk())
+
+
+def test_a_reader_without_an_index_says_so(tmp_path: Path) -> None:
+    """It doesn't make one."""
+    with pytest.raises(DataDirectoryError):
+        SqliteIndexReader(str(tmp_path / "index.db"))
+
+
+_keys = st.binary(min_size=1, max_size=1100)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.dictionaries(_keys, st.binary(max_size=50), max_size=30),
+    start=_keys,
+    stop=st.none() | _keys,
+    limit=st.integers(1, 40),
+)
+def test_a_scan_returns_what_a_sorted_dictionary_would(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: dict[bytes, bytes],
+    start: bytes,
+    stop: bytes | None,
+    limit: int,
+) -> None:
+    """In the order of the keys' bytes, whatever the keys are."""
+    index = SqliteIndex(str(tmp_path_factory.mktemp("index") / "index.db"), OsDisk())
+    with index.transaction() as transaction:
+        for key, value in rows.items():
+            transaction.put(Table.OBJECTS, key, value)
+        found = transaction.scan(Table.OBJECTS, start, stop, limit)
+    index.close()
+
+    expected = [
+        (key, rows[key]) for key in sorted(rows) if key >= start and (stop is None or key < stop)
+    ]
+    assert found == expected[:limit]

@@ -1,0 +1,175 @@
+"""The store over a real log and a real index."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import OperatingError
+from rucket.model.records import Content, ObjectMetadata
+from rucket.ports.index import Table
+from rucket.runtime.asyncio_tasks import AsyncioTasks
+from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.state.commands import CreateBucket, PutObject, WriteCondition
+from rucket.state.outcomes import Committed, Outcome, Rejected
+from rucket.state.rows import find_object
+from rucket.store.index.sqlite_index import SqliteIndex
+from rucket.store.store import Store
+from rucket.store.wal.wal import Wal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@asynccontextmanager
+async def _running(directory: Path) -> AsyncIterator[tuple[Store, SqliteIndex, int]]:
+    tasks = AsyncioTasks(2)
+    disk = OsDisk()
+    wal = Wal(disk, str(directory / "wal"), tasks, SystemClock(), SystemRandom(), 1 << 20)
+    wal.open()
+    index = SqliteIndex(str(directory / "index.db"), disk)
+    store = Store(wal, index, tasks)
+    replayed = store.recover()
+    task = asyncio.ensure_future(store.run())
+    try:
+        yield store, index, replayed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        tasks.close()
+        index.close()
+        wal.close()
+
+
+def _id(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def _put(number: int, key: str, condition: WriteCondition = WriteCondition()) -> PutObject:  # noqa: B008
+    metadata = ObjectMetadata(b"", 0, 1, f"etag-{number}", "owner")
+    return PutObject(_id(number), 1, key, metadata, Content(b"x"), condition)
+
+
+def test_an_acknowledged_command_can_be_read_at_once(tmp_path: Path) -> None:
+    """The index is committed before the answer."""
+
+    async def scenario() -> None:
+        async with _running(tmp_path) as (store, index, _):
+            await store.commit(CreateBucket(_id(1), "bucket", "owner"))
+            outcome = await store.commit(_put(2, "key"))
+
+            assert isinstance(outcome, Committed)
+            with index.snapshot() as snapshot:
+                found = find_object(snapshot, 1, "key")
+            assert found is not None
+            assert (found.etag, found.version_id, found.hlc) == ("etag-2", _id(2), outcome.hlc)
+
+    asyncio.run(scenario())
+
+
+def test_a_command_with_the_same_commit_id_happens_once(tmp_path: Path) -> None:
+    """And is answered as the first time: at the same time, later, and after a restart."""
+    only_if_new = WriteCondition(if_none_match=("*",))
+
+    async def first() -> list[object]:
+        async with _running(tmp_path) as (store, _, _):
+            await store.commit(CreateBucket(_id(1), "bucket", "owner"))
+            command = _put(2, "key", only_if_new)
+            at_once = await asyncio.gather(store.commit(command), store.commit(command))
+            return [*at_once, await store.commit(command)]
+
+    async def again() -> object:
+        async with _running(tmp_path) as (store, _, _):
+            return await store.commit(_put(2, "key", only_if_new))
+
+    outcomes = [*asyncio.run(first()), asyncio.run(again())]
+
+    assert isinstance(outcomes[0], Committed)
+    assert outcomes == [outcomes[0]] * 4
+
+
+def test_one_of_many_conditional_creations_wins(tmp_path: Path) -> None:
+    """If-None-Match: * is decided in the order of the log."""
+
+    async def scenario() -> list[object]:
+        async with _running(tmp_path) as (store, _, _):
+            await store.commit(CreateBucket(_id(1), "bucket", "owner"))
+            condition = WriteCondition(if_none_match=("*",))
+            commands = [_put(number, "key", condition) for number in range(2, 22)]
+            return list(await asyncio.gather(*map(store.commit, commands)))
+
+    outcomes = asyncio.run(scenario())
+
+    assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 1
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, Rejected)} == {
+        "PreconditionFailed"
+    }
+
+
+def test_an_index_thrown_away_is_built_again_from_the_log(tmp_path: Path) -> None:
+    """Row by row the same."""
+
+    def rows(index: SqliteIndex) -> list[object]:
+        with index.snapshot() as snapshot:
+            return [
+                (table, key, snapshot.get_with_attachment(table, key))
+                for table in Table
+                for key, _ in snapshot.scan(table, b"", None, 10_000)
+            ]
+
+    async def fill() -> list[object]:
+        async with _running(tmp_path) as (store, index, _):
+            await store.commit(CreateBucket(_id(1), "bucket", "owner"))
+            await asyncio.gather(*(store.commit(_put(n, f"key-{n % 7}")) for n in range(2, 60)))
+            return rows(index)
+
+    async def rebuilt() -> tuple[list[object], int]:
+        async with _running(tmp_path) as (_, index, replayed):
+            return rows(index), replayed
+
+    before = asyncio.run(fill())
+    for path in tmp_path.glob("index.db*"):
+        path.unlink()
+
+    assert asyncio.run(rebuilt()) == (before, 59)
+
+
+def test_an_index_that_is_ahead_of_the_log_is_built_again(tmp_path: Path) -> None:
+    """It can't be of this log."""
+
+    async def fill(count: int) -> None:
+        async with _running(tmp_path) as (store, _, _):
+            for number in range(count):
+                await store.commit(CreateBucket(_id(number), f"bucket-{number}", "owner"))
+
+    async def buckets() -> int:
+        async with _running(tmp_path) as (_, index, _):
+            with index.snapshot() as snapshot:
+                return len(snapshot.scan(Table.BUCKETS, b"", None, 100))
+
+    asyncio.run(fill(5))
+    for path in (tmp_path / "wal").iterdir():
+        path.unlink()
+    asyncio.run(fill(2))
+
+    assert asyncio.run(buckets()) == 2
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x01\xc1", b"\x02abc", b"\x01\x93\x01\x02\x03"])
+def test_bytes_that_are_no_command_are_refused(tmp_path: Path, payload: bytes) -> None:
+    """And never reach the log, where they would stop every restart."""
+    answers: list[Outcome | OperatingError] = []
+
+    async def scenario() -> None:
+        async with _running(tmp_path) as (store, _, _):
+            store.submit(payload, answers.append)
+
+    asyncio.run(scenario())
+
+    assert len(answers) == 1
+    assert isinstance(answers[0], OperatingError)

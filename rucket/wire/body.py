@@ -88,16 +88,79 @@ def read_promises(
     return BodyPromises(sha256, parse_content_md5(headers.get("content-md5")), checksum)
 
 
-class RequestBody:
-    """A body over ASGI's `receive`; satisfies `rucket.wire.operation.Body`.
+class IncomingBytes:
+    """What a client sends after the headers, message by message.
 
     Args:
         receive: of the request.
         headers: lower-case names.
+        tasks: for the time-out.
+        idle_timeout_s: how long the client may send nothing while more is awaited.
+    """
+
+    def __init__(
+        self, receive: Receive, headers: Mapping[str, str], tasks: Tasks, idle_timeout_s: float
+    ) -> None:
+        self._receive = receive
+        self._tasks = tasks
+        self._idle_timeout_s = idle_timeout_s
+        self._awaits_continue = "expect" in headers
+        self.has_ended = not has_body(headers)
+        self.has_broken_off = False
+        self.received_bytes = 0
+
+    async def read(self) -> bytes:
+        """The bytes of the next message; `has_ended` is set with the last one.
+
+        Raises:
+            RequestTimeout: nothing came in time.
+            IncompleteBody: the client went away.
+        """
+        self._awaits_continue = False
+        try:
+            message = await self._tasks.within(self._idle_timeout_s, self._receive())
+        except TimeoutError as error:
+            self.has_ended = self.has_broken_off = True
+            raise RequestTimeout from error
+        if message["type"] != "http.request":
+            self.has_ended = self.has_broken_off = True
+            raise IncompleteBody("The client went away before the body had ended.")
+        data: bytes = message.get("body", b"")
+        self.received_bytes += len(data)
+        self.has_ended = not message.get("more_body", False)
+        return data
+
+    @property
+    def is_left_unread(self) -> bool:
+        """Whether the client is sending something that nobody has read.
+
+        One that waits for ``100 Continue`` isn't: it sends nothing after a final answer.
+        """
+        return not self.has_ended and not self._awaits_continue
+
+    async def discard(self, size_bytes_max: int) -> None:
+        """Reads on until the end, so that the client gets to see an early answer.
+
+        Stops as well after `size_bytes_max` bytes, or when the client is gone or too slow.
+        """
+        limit = self.received_bytes + size_bytes_max
+        while not self.has_ended and self.received_bytes < limit:
+            try:
+                await self.read()
+            except (IncompleteBody, RequestTimeout):
+                return
+
+
+class RequestBody:
+    """The payload in those bytes; satisfies `rucket.wire.operation.Body`.
+
+    Args:
+        incoming: of the request.
+        headers: lower-case names.
         context: what the signature says; None for an anonymous request.
         promises: what `verify` compares with.
         settings: how large and how slow a body may be.
-        tasks: for the time-out.
+        tasks: for hashing large pieces off the event loop.
 
     Raises:
         InvalidRequest: a header about the length or the framing makes no sense.
@@ -106,20 +169,18 @@ class RequestBody:
 
     def __init__(
         self,
-        receive: Receive,
+        incoming: IncomingBytes,
         headers: Mapping[str, str],
         context: SigningContext | None,
         promises: BodyPromises,
         settings: ServiceSettings,
         tasks: Tasks,
     ) -> None:
-        self._receive = receive
+        self._incoming = incoming
         self._settings = settings
         self._tasks = tasks
         self._promises = promises
-        self._has_ended = not has_body(headers)
         self._is_complete = False
-        self._received_bytes = 0
         self._content_length = parse_content_length(headers.get("content-length"))
         self._decoder = _decoder(headers, context)
         self._hashes_chunks = context is not None and context.payload.kind.has_chunk_signatures
@@ -134,20 +195,10 @@ class RequestBody:
         if promises.checksum is not None:
             self._checksum = new_hasher(promises.checksum.algorithm)
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more of the request is on its way."""
-        return self._has_ended
-
-    @property
-    def received_bytes(self) -> int:
-        """How much has come, framing included."""
-        return self._received_bytes
-
     async def read(self) -> bytes | memoryview:
         """The next piece, empty at the end. See `rucket.wire.operation.Body`."""
-        while not self._has_ended:
-            data = await self._next_message()
+        while not self._incoming.has_ended:
+            data = await self._incoming.read()
             piece: bytes | memoryview = data
             if data and self._decoder is not None:
                 piece = await self._decode(self._decoder, data)
@@ -181,33 +232,6 @@ class RequestBody:
             expected = promises.checksum.expected_digest(self._trailers)
             check_digest(promises.checksum.algorithm, expected, self._checksum.digest())
 
-    async def discard(self, size_bytes_max: int) -> None:
-        """Reads on until the end, so that the client gets to see an early answer.
-
-        Stops as well after `size_bytes_max` bytes, or when the client is gone or too slow.
-        """
-        limit = self._received_bytes + size_bytes_max
-        while not self._has_ended and self._received_bytes < limit:
-            try:
-                await self._next_message()
-            except (IncompleteBody, RequestTimeout):
-                return
-
-    async def _next_message(self) -> bytes:
-        """The bytes of the next message; sets `_has_ended` with the last one."""
-        try:
-            message = await self._tasks.within(self._settings.body_idle_timeout_s, self._receive())
-        except TimeoutError as error:
-            self._has_ended = True
-            raise RequestTimeout from error
-        if message["type"] != "http.request":
-            self._has_ended = True
-            raise IncompleteBody("The client went away before the body had ended.")
-        data: bytes = message.get("body", b"")
-        self._received_bytes += len(data)
-        self._has_ended = not message.get("more_body", False)
-        return data
-
     async def _decode(self, decoder: ChunkedPayloadDecoder, data: bytes) -> bytes | memoryview:
         if self._hashes_chunks and len(data) > DECODED_INLINE_BYTES_MAX:
             pieces = await self._tasks.run_blocking(decoder.feed, data)
@@ -220,18 +244,21 @@ class RequestBody:
         if self._size_bytes_read > size_bytes_max:
             raise self._too_large(self._size_bytes_read)
         framed_bytes_max = size_bytes_max * _FRAMING_BYTES_PER_PAYLOAD_BYTE + _FRAMING_BYTES_MAX
-        if self._received_bytes > framed_bytes_max:
-            raise self._too_large(self._received_bytes)
+        if self._incoming.received_bytes > framed_bytes_max:
+            raise self._too_large(self._incoming.received_bytes)
 
     def _check_completeness(self) -> None:
-        if self._content_length is not None and self._received_bytes != self._content_length:
+        if (
+            self._content_length is not None
+            and self._incoming.received_bytes != self._content_length
+        ):
             raise IncompleteBody
         if self._decoder is not None:
             self._trailers = self._decoder.finish()
 
     def _declared_size(self, headers: Mapping[str, str]) -> int | None:
         if self._decoder is None:
-            return 0 if self._has_ended else self._content_length
+            return 0 if self._incoming.has_ended else self._content_length
         return parse_content_length(headers.get(_DECODED_LENGTH), _DECODED_LENGTH)
 
     def _too_large(self, size_bytes: int) -> EntityTooLarge:

@@ -66,6 +66,11 @@ class DeclaredPayload:
     kind: PayloadKind
     declared: str
 
+    @property
+    def sha256(self) -> bytes | None:
+        """The 32 bytes that the body's SHA-256 has to be, None when none is declared."""
+        return bytes.fromhex(self.declared) if self.kind is PayloadKind.SHA256 else None
+
 
 UNSIGNED_PAYLOAD = DeclaredPayload(PayloadKind.UNSIGNED, PayloadKind.UNSIGNED.value)
 _WORDS = {

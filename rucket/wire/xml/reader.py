@@ -1,10 +1,10 @@
 """Reads the request documents, hardened.
 
 A body is untrusted: its size, depth and number of elements are bounded; a DTD is refused, and with
-it every entity but the five of XML itself; it has to be UTF-8. Names count without their namespace,
-since clients leave it out or use an old one. Elements we don't know are skipped, as S3 does;
-everything else unexpected is ``MalformedXML``. Source: S3 API Reference, "DeleteObjects",
-"CompleteMultipartUpload", "CreateBucket".
+it every entity but the five of XML itself; it is read as UTF-8 whatever it declares. Names count
+without their namespace, since clients leave it out or use an old one. Elements we don't know are
+skipped, as S3 does; everything else unexpected is ``MalformedXML``. Source: S3 API Reference,
+"DeleteObjects", "CompleteMultipartUpload", "CreateBucket".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CREATE_BUCKET_SIZE_BYTES_MAX = 64 * 1024
 DELETE_OBJECTS_MAX = 1000
 PARTS_MAX = 10_000
 _DEPTH_MAX = 16
-_ELEMENTS_MAX = 200_000
+_ELEMENTS_MAX = 100_000
 _DIGITS_MAX = 19
 _NAMESPACE_SEPARATOR = " "
 _CHECKSUM_ELEMENTS = {f"Checksum{algorithm.value}": algorithm for algorithm in ChecksumAlgorithm}

@@ -31,7 +31,10 @@ def test_cache_is_bounded() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in PayloadKind if kind is not PayloadKind.SHA256])
 def test_word_is_read(kind: PayloadKind) -> None:
     """Each of S3's words stands for its kind."""
-    assert parse_payload_hash(kind.value).kind is kind
+    declared = parse_payload_hash(kind.value)
+
+    assert declared.kind is kind
+    assert declared.sha256 is None
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -41,6 +44,7 @@ def test_digest_is_read(digest: bytes) -> None:
 
     assert declared.kind is PayloadKind.SHA256
     assert declared.declared == digest.hex()
+    assert declared.sha256 == digest
 
 
 @given(st.text())

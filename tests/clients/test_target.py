@@ -1,6 +1,7 @@
 """Which endpoint is judged, and which versions of the clients are expected."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,14 @@ def test_missing_variable_is_named(name: str) -> None:
     """An endpoint without all its keys is an error, not a server of one's own."""
     with pytest.raises(TargetError, match=rf"\b{name}\b"):
         target_from({key: value for key, value in NAMED.items() if key != name})
+
+
+@pytest.mark.parametrize("client", ALL_CLIENTS, ids=lambda client: client.name)
+def test_page_states_the_version(client: Client) -> None:
+    """The table in docs/clients.md has the versions of the locks."""
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+
+    assert f"| {client.version.removeprefix('v')} |" in page
 
 
 @pytest.mark.parametrize("client", ALL_CLIENTS, ids=lambda client: client.name)

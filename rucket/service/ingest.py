@@ -1,0 +1,249 @@
+"""Taking in a body: hashed and written as it comes, never held whole, durable when this returns.
+
+::
+
+    gather ──ended, small──> in memory: hash, verify                      ──> Content.inline
+       │
+       └─ 1 MiB or more ──> blob: hash + write ┐ one hop off the loop each
+              ^                                │ while the next is gathered
+              └──── more ──────────────────────┘
+              └──── ended ──> verify, finish (fsync)                      ──> Content.extents
+       failure, cancellation ──> abort
+
+At most two buffers are alive: one is being gathered, one is being processed. Knows no HTTP and no
+disk; a body is anything that satisfies `Payload`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rucket.model.errors import CommitUnknownError, EntityTooLarge
+from rucket.model.names import ID_SIZE_BYTES, BlobId
+from rucket.model.records import Content, Extent
+from rucket.service.blocking_work import BlockingWork
+from rucket.state.outcomes import Committed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rucket.model.records import Checksum, Record
+    from rucket.ports.blobs import Blobs, BlobWriter
+    from rucket.service.gateway import Gateway
+
+BUFFER_SIZE_BYTES = 1024 * 1024
+_LAST_BUFFER_SIZE_BYTES_MAX = BUFFER_SIZE_BYTES + BUFFER_SIZE_BYTES // 4
+
+
+class Hasher(Protocol):
+    """Sees every byte of a body, in order."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Takes the next bytes."""
+        ...
+
+
+class Payload(Protocol):
+    """A body: read once, to its end, where an empty piece is; then verified."""
+
+    @property
+    def size_bytes(self) -> int | None:
+        """How long it will be, where that is known."""
+        ...
+
+    async def read(self) -> bytes | memoryview:
+        """The next piece, empty at the end. It may be kept."""
+        ...
+
+    def hashers(self) -> Sequence[Hasher]:
+        """What has to see every byte before `verify`."""
+        ...
+
+    def verify(self) -> None:
+        """Raises S3Error if the bytes aren't those the sender meant."""
+        ...
+
+
+class ChecksummedPayload(Payload, Protocol):
+    """A body with a checksum that is kept with its bytes."""
+
+    def checksum(self) -> Checksum | None:
+        """What is kept, once the body has been read and verified."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A body that is durable, or will be once it is committed inline, and that nobody sees yet.
+
+    Attributes:
+        md5: of the body, 16 bytes.
+    """
+
+    content: Content
+    size_bytes: int
+    md5: bytes
+
+
+async def ingest(
+    gateway: Gateway,
+    payload: Payload,
+    *,
+    may_be_inline: bool = True,
+) -> Ingested:
+    """Reads `payload` to its end, verifies it and keeps its bytes.
+
+    Args:
+        gateway: where blobs go.
+        payload: the body; not read before this is called.
+        may_be_inline: whether a small body may ride in the command. Otherwise any body but an
+            empty one becomes a blob.
+
+    Raises:
+        S3Error: the body broke off or isn't what the sender meant; nothing of it is left.
+        StorageFullError, DeviceError: it could not be written; nothing of it is left.
+    """
+    _check_size(gateway, payload.size_bytes or 0)
+    digests = _Digests(payload.hashers())
+    buffer, is_last = await _gather(payload, payload.size_bytes)
+    inline_size_bytes_max = gateway.settings.inline_size_bytes_max if may_be_inline else 0
+    if not is_last or len(buffer) > inline_size_bytes_max:
+        return await _ingest_blob(gateway, payload, digests, buffer, is_last=is_last)
+    digests.update(memoryview(buffer))
+    payload.verify()
+    content = Content(inline=bytes(buffer)) if may_be_inline else Content()
+    return Ingested(content, len(buffer), digests.md5())
+
+
+async def commit_ingested(gateway: Gateway, command: Record, ingested: Ingested) -> Record:
+    """Commits the command that names what was ingested.
+
+    Unless that happened, or may have, the blobs are removed again. A request that is cancelled
+    meanwhile leaves them: whether it was committed isn't known then, and maintenance finds blobs
+    that nobody names.
+
+    Raises:
+        CommitUnknownError: it may or may not have happened.
+        StorageFullError: it has not.
+    """
+    try:
+        outcome = await gateway.commits.commit(command)
+    except CommitUnknownError:
+        raise
+    except Exception:
+        await discard(gateway, ingested.content)
+        raise
+    if not isinstance(outcome, Committed):
+        await discard(gateway, ingested.content)
+    return outcome
+
+
+async def discard(gateway: Gateway, content: Content) -> None:
+    """Removes blobs that no command names or ever will."""
+    for extent in content.extents:
+        await gateway.tasks.run_blocking(gateway.blobs.delete, BlobId(extent.blob_id))
+
+
+class _Digests:
+    """MD5, for the entity tag, and whatever else has to see the bytes."""
+
+    __slots__ = ("_hashers", "_md5")
+
+    def __init__(self, hashers: Sequence[Hasher]) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._hashers = hashers
+
+    def update(self, data: memoryview) -> None:
+        self._md5.update(data)
+        for hasher in self._hashers:
+            hasher.update(data)
+
+    def md5(self) -> bytes:
+        return self._md5.digest()
+
+
+def _check_size(gateway: Gateway, size_bytes: int) -> None:
+    size_bytes_max = gateway.settings.body_size_bytes_max
+    if size_bytes > size_bytes_max:
+        raise EntityTooLarge(ProposedSize=str(size_bytes), MaxSizeAllowed=str(size_bytes_max))
+
+
+async def _gather(payload: Payload, size_bytes_left: int | None) -> tuple[bytearray, bool]:
+    """The next buffer, and whether the body ends with it.
+
+    A last bit isn't left for a buffer of its own: it would cost another hop.
+    """
+    buffer = bytearray()
+    is_near_end = size_bytes_left is not None and size_bytes_left <= _LAST_BUFFER_SIZE_BYTES_MAX
+    size_bytes_wanted = _LAST_BUFFER_SIZE_BYTES_MAX + 1 if is_near_end else BUFFER_SIZE_BYTES
+    while len(buffer) < size_bytes_wanted:
+        piece = await payload.read()
+        if not piece:
+            return buffer, True
+        buffer += piece
+    return buffer, False
+
+
+async def _ingest_blob(
+    gateway: Gateway, payload: Payload, digests: _Digests, buffer: bytearray, *, is_last: bool
+) -> Ingested:
+    blob_id = BlobId(gateway.random.token_bytes(ID_SIZE_BYTES))
+    sink = _BlobSink(gateway.blobs, blob_id, payload, digests)
+    size_bytes = 0
+    work: BlockingWork[None] | None = None
+    try:
+        while True:
+            size_bytes += len(buffer)
+            _check_size(gateway, size_bytes)
+            if work is not None:
+                await work.result()
+            work = BlockingWork(gateway.tasks, "write blob", sink.take, buffer, is_last)
+            if is_last:
+                break
+            left = None if payload.size_bytes is None else payload.size_bytes - size_bytes
+            buffer, is_last = await _gather(payload, left)
+        await work.result()
+    except BaseException:
+        gateway.tasks.spawn(_abort(gateway, sink, work), "abort blob")
+        raise
+    content = Content(extents=(Extent(blob_id, size_bytes),))
+    return Ingested(content, size_bytes, digests.md5())
+
+
+async def _abort(gateway: Gateway, sink: _BlobSink, work: BlockingWork[None] | None) -> None:
+    if work is not None:
+        await work.ended()
+    await gateway.tasks.run_blocking(sink.discard)
+
+
+class _BlobSink:
+    """The end of the pipe. Its calls block, and come one after the other."""
+
+    __slots__ = ("_blob_id", "_blobs", "_digests", "_payload", "_writer")
+
+    def __init__(self, blobs: Blobs, blob_id: BlobId, payload: Payload, digests: _Digests) -> None:
+        self._blobs = blobs
+        self._blob_id = blob_id
+        self._payload = payload
+        self._digests = digests
+        self._writer: BlobWriter | None = None
+
+    def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - called through a port
+        """Hashes and writes `data`; with the last of it, verifies and makes the blob durable."""
+        if self._writer is None:
+            size_bytes_expected = len(data) if is_last else self._payload.size_bytes
+            self._writer = self._blobs.create(self._blob_id, size_bytes_expected)
+        view = memoryview(data)
+        self._digests.update(view)
+        self._writer.write(view)
+        if is_last:
+            self._payload.verify()
+            self._writer.finish()
+
+    def discard(self) -> None:
+        """Leaves nothing behind, whether the blob was finished or failed half-way to it."""
+        if self._writer is not None:
+            self._writer.abort()
+            self._blobs.delete(self._blob_id)

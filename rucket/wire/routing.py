@@ -95,22 +95,27 @@ _COPIES = {
 }
 _PREFLIGHT = Route("PreflightRequest", cors_preflight)
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _SUBRESOURCES = {
-    Level.SERVICE: frozenset({"Action", "events"}),
-    Level.BUCKET: frozenset(
+    Level.SERVICE: _words("Action events"),
+    Level.BUCKET: _words(
         """
         abac accelerate acl analytics cors delete encryption events intelligent-tiering inventory
         lifecycle list-type location logging metadataConfiguration metadataInventoryTable
         metadataJournalTable metadataTable metrics notification object-lock ownershipControls policy
         policyStatus publicAccessBlock replication requestPayment session tagging uploads versioning
         versions website
-        """.split()
+        """
     ),
-    Level.OBJECT: frozenset(
+    Level.OBJECT: _words(
         """
         acl append attributes encryption legal-hold renameObject restore retention select tagging
         torrent uploadId uploads
-        """.split()
+        """
     ),
 }
 

@@ -1,0 +1,170 @@
+"""One request and its response, on their way through the application.
+
+Knows ASGI and nothing of S3: what has to be done so that a client gets its answer whole, or learns
+that it isn't whole, and so that nothing goes on working for a client who has left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rucket.wire.body import IncomingBytes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rucket.ports.tasks import Tasks
+    from rucket.service.gateway import Gateway
+    from rucket.wire.asgi import Receive, Scope, Send
+    from rucket.wire.operation import S3Response
+
+DISCARDED_BYTES_MAX = 16 * 1024 * 1024
+"""How much of a body is read after an early answer, so that the client comes to reading it."""
+
+DISCARDING_S_MAX = 5.0
+
+_PIECES_PER_TURN = 8
+_WITHOUT_CONTENT_LENGTH = frozenset({204, 304})
+_SERVER = (b"server", b"Rucket")
+
+
+class ClientDisconnectedError(Exception):
+    """The client left before it had the whole answer."""
+
+
+class Exchange:
+    """One request and its response.
+
+    Attributes:
+        operation, access_key_id, error_code, status: what becomes known, for the report.
+        response_bytes: of the body, as far as it was sent.
+    """
+
+    def __init__(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+        self._tasks: Tasks = gateway.tasks
+        self._receive = receive
+        self._send = send
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.raw_path: bytes = scope["raw_path"]
+        self.raw_query: bytes = scope["query_string"]
+        self.headers = _headers(scope["headers"])
+        self.incoming = IncomingBytes(
+            receive, self.headers, gateway.tasks, gateway.settings.body_idle_timeout_s
+        )
+        self.request_id = gateway.random.token_bytes(8).hex().upper()
+        self.operation = "Unknown"
+        self.access_key_id = ""
+        self.error_code = ""
+        self.status = 0
+        self.response_bytes = 0
+
+    @property
+    def target(self) -> str:
+        """Path and query as they came, for logs."""
+        raw = self.raw_path + b"?" + self.raw_query if self.raw_query else self.raw_path
+        return raw.decode("latin-1")
+
+    @property
+    def remote(self) -> str:
+        """The client's address."""
+        client = self.scope.get("client")
+        return f"{client[0]}:{client[1]}" if client else ""
+
+    async def respond(self, response: S3Response, host_id: str) -> None:
+        """Sends the response.
+
+        Raises:
+            ClientDisconnectedError: the client didn't wait for all of it.
+            Exception: what the iterator of the body raised; the client sees a broken connection,
+                since the headers have promised more bytes.
+        """
+        self.status = response.status
+        headers = [(name.encode(), _header_value(value)) for name, value in response.headers]
+        headers += (
+            (b"x-amz-request-id", self.request_id.encode()),
+            (b"x-amz-id-2", host_id.encode()),
+            _SERVER,
+        )
+        body = response.body
+        if isinstance(body, bytes):
+            await self._send_bytes(response.status, headers, body)
+        else:
+            await self._stream(response.status, headers, body)
+
+    async def _send_bytes(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        if status not in _WITHOUT_CONTENT_LENGTH and not any(
+            name == b"content-length" for name, _ in headers
+        ):
+            headers.append((b"content-length", str(len(body)).encode()))
+        if self.method == "HEAD":
+            body = b""
+        # The answer goes out before the rest of the request is read, and is complete by its
+        # length; the connection stays open until the client has sent what it was sending.
+        is_left_unread = self.incoming.is_left_unread
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": is_left_unread})
+        self.response_bytes = len(body)
+        if is_left_unread:
+            await self._discard_rest()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _discard_rest(self) -> None:
+        try:
+            await self._tasks.within(DISCARDING_S_MAX, self.incoming.discard(DISCARDED_BYTES_MAX))
+        except TimeoutError:
+            return
+
+    async def _stream(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        pieces: AsyncIterator[bytes | memoryview],
+    ) -> None:
+        watch = self._tasks.spawn(self._disconnected(), "watch client")
+        count = 0
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            async for piece in pieces:
+                if watch.done():
+                    raise ClientDisconnectedError
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                self.response_bytes += len(piece)
+                count += 1
+                if count % _PIECES_PER_TURN == 0:
+                    await self._tasks.sleep(0)  # or `watch` would never have its turn
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            watch.cancel()
+            await close_pieces(pieces)
+
+    async def _disconnected(self) -> None:
+        """Returns when the client has left. Sending to one who has is no error in ASGI."""
+        while (await self._receive())["type"] == "http.request":
+            pass
+
+
+async def close_pieces(pieces: AsyncIterator[bytes | memoryview]) -> None:
+    """Ends an iterator, so that it gives back what it holds."""
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lower-case names; the values of a repeated one joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _header_value(value: str) -> bytes:
+    """One byte a character where possible, as the headers came in."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()

@@ -23,7 +23,7 @@ from rucket.model.errors import ConfigurationError, RucketError
 
 _COMMANDS: Final = {
     "serve": "rucket.cli.serve",
-    "admin": "rucket.cli.admin_user",
+    "admin": "rucket.cli.admin",
     "version": "rucket.cli.version",
 }
 """Modules that have an ``app``. Loading all of them takes as long as a short command."""

@@ -16,7 +16,7 @@ from rucket.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _CLUSTER_FLAGS: Final = frozenset(
     {

@@ -6,7 +6,7 @@ import typer
 
 from rucket.daemon.version import VERSION
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

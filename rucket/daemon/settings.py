@@ -51,6 +51,7 @@ _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
 _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{3,128}")
+_SECRET = re.compile(r"[!-~]+")
 _CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
 _SEALING_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -93,9 +94,8 @@ def _secret(secret: SecretStr) -> SecretStr:
             f"the secret has {len(secret)} characters; "
             f"it needs {SECRET_LENGTH_MIN} to {SECRET_LENGTH_MAX}"
         )
-    text = secret.get_secret_value()
-    if not text.isprintable() or text != text.strip():
-        raise ValueError("the secret has blanks at its ends or characters that can't be printed")
+    if _SECRET.fullmatch(secret.get_secret_value()) is None:
+        raise ValueError("a secret is made of printable ASCII characters without blanks")
     return secret
 
 

@@ -38,12 +38,18 @@ _LEVELS: Final = {
     "error": logging.ERROR,
 }
 _COLORS: Final = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[1;31m"}
+_process_names: list[str] = []
 _COLOR_END: Final = "\x1b[0m"
 
 
 def get_logger(name: str) -> Logger:
     """A logger for the module `name`. May be had before `configure_logging`."""
     return cast("Logger", structlog.get_logger(module=name))
+
+
+def process_name() -> str:
+    """The name that this process's lines carry (``gateway-0``); empty before it has one."""
+    return _process_names[-1] if _process_names else ""
 
 
 def configure_logging(level: str, *, pretty: bool, process: str) -> None:
@@ -59,6 +65,7 @@ def configure_logging(level: str, *, pretty: bool, process: str) -> None:
         event["process"] = process
         return event
 
+    _process_names.append(process)
     threshold = _LEVELS[level]
     render = _render_pretty(in_color=_is_colorful()) if pretty else _render_json
     structlog.configure(

@@ -26,7 +26,7 @@ from rucket.wire.sigv4.signature import (
     ALGORITHM,
     SKEW_MS_MAX,
     UNSUPPORTED_MECHANISM,
-    MalformedScopeError,
+    MalformedClaimError,
     ParsedSignature,
     SigningContext,
     check_headers_are_signed,
@@ -61,7 +61,8 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature:
     credential, signed_headers, signature = _components(headers["authorization"])
     try:
         scope = parse_credential(credential, region)
-    except MalformedScopeError as malformed:
+        names, signed = split_signed_headers(signed_headers)
+    except MalformedClaimError as malformed:
         raise _malformed(malformed.reason, malformed.region) from malformed
     timestamp, timestamp_ms = _timestamp(headers)
     if not timestamp.startswith(scope.day):
@@ -72,7 +73,6 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature:
     declared = headers.get("x-amz-content-sha256")
     if declared is None:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
-    names, signed = split_signed_headers(signed_headers)
     check_headers_are_signed(headers, signed)
     return ParsedSignature(
         access_key_id=scope.access_key_id,

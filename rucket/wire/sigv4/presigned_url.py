@@ -19,7 +19,7 @@ from rucket.wire.sigv4.payload_hash import UNSIGNED_PAYLOAD, DeclaredPayload, pa
 from rucket.wire.sigv4.signature import (
     ALGORITHM,
     SKEW_MS_MAX,
-    MalformedScopeError,
+    MalformedClaimError,
     ParsedSignature,
     SigningContext,
     check_headers_are_signed,
@@ -75,14 +75,14 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature:
         )
     try:
         scope = parse_credential(parameters["X-Amz-Credential"], region)
-    except MalformedScopeError as malformed:
-        raise _malformed_credential(malformed) from malformed
+        names, signed = split_signed_headers(parameters["X-Amz-SignedHeaders"])
+    except MalformedClaimError as malformed:
+        raise _malformed_claim(malformed) from malformed
     if not timestamp.startswith(scope.day):
         raise AuthorizationQueryParametersError(
             f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date: '
             f'"{timestamp[:8]}".'
         )
-    names, signed = split_signed_headers(parameters["X-Amz-SignedHeaders"])
     check_headers_are_signed(request.headers, signed)
     return ParsedSignature(
         access_key_id=scope.access_key_id,
@@ -153,8 +153,8 @@ def _expires(text: str) -> int:
     return int(digits)
 
 
-def _malformed_credential(malformed: MalformedScopeError) -> AuthorizationQueryParametersError:
-    message = f"Error parsing the X-Amz-Credential parameter; {malformed.reason}"
+def _malformed_claim(malformed: MalformedClaimError) -> AuthorizationQueryParametersError:
+    message = f"The authorization query parameters are malformed; {malformed.reason}"
     if malformed.region:
         return AuthorizationQueryParametersError(message, Region=malformed.region)
     return AuthorizationQueryParametersError(message)

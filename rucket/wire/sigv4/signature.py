@@ -28,7 +28,11 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"
 SKEW_MS_MAX = 15 * 60 * 1000
 _DEFAULT_REGION = "us-east-1"
-_REMEMBERED_TEXTS_MAX = 1024
+_REMEMBERED_CREDENTIALS_MAX = 1024
+_REMEMBERED_LISTS_MAX = 256
+# Anybody can make us remember texts, so that long ones aren't.
+_CREDENTIAL_LENGTH_MAX = 256
+_REMEMBERED_LIST_LENGTH_MAX = 512
 _SCOPE_SEPARATORS = 4
 _DAY_LENGTH = 8
 
@@ -38,11 +42,11 @@ UNSUPPORTED_MECHANISM = (
 )
 
 
-class MalformedScopeError(ValueError):
-    """A credential isn't ``access key/day/region/service/aws4_request``; callers translate it.
+class MalformedClaimError(ValueError):
+    """A credential or a list of signed headers can't be read; callers say where it stood.
 
     Args:
-        reason: as S3 words it, after "the Credential is mal-formed" and the like.
+        reason: as S3 words it.
         region: the region that would have been right, when it is the region that is wrong.
     """
 
@@ -113,7 +117,6 @@ class SigningContext:
     payload: DeclaredPayload
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS_MAX)
 def parse_credential(credential: str, region: str) -> CredentialScope:
     """Read ``access key/day/region/service/aws4_request``.
 
@@ -124,37 +127,62 @@ def parse_credential(credential: str, region: str) -> CredentialScope:
         region: the server's.
 
     Raises:
-        MalformedScopeError: the caller says where the credential stood.
+        MalformedClaimError: it is something else.
     """
+    if len(credential) > _CREDENTIAL_LENGTH_MAX:
+        raise MalformedClaimError("the Credential is too long.")
+    return _parse_credential(credential, region)
+
+
+@lru_cache(maxsize=_REMEMBERED_CREDENTIALS_MAX)
+def _parse_credential(credential: str, region: str) -> CredentialScope:
     parts = credential.rsplit("/", _SCOPE_SEPARATORS)
     if len(parts) <= _SCOPE_SEPARATORS or not parts[0]:
-        raise MalformedScopeError(
+        raise MalformedClaimError(
             'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/'
             'aws4_request".'
         )
     access_key_id, day, scope_region, service, terminator = parts
     if len(day) != _DAY_LENGTH or not (day.isascii() and day.isdigit()):
-        raise MalformedScopeError(f'incorrect date format "{day}". Use the form "yyyyMMdd".')
+        raise MalformedClaimError(f'incorrect date format "{day}". Use the form "yyyyMMdd".')
     if scope_region not in (region, "", _DEFAULT_REGION):
-        raise MalformedScopeError(
+        raise MalformedClaimError(
             f"the region '{scope_region}' is wrong; expecting '{region}'", region
         )
     if service != SERVICE:
-        raise MalformedScopeError(
+        raise MalformedClaimError(
             f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".'
         )
     if terminator != "aws4_request":
-        raise MalformedScopeError(
+        raise MalformedClaimError(
             f'incorrect terminal "{terminator}". This endpoint uses "aws4_request".'
         )
     return CredentialScope(access_key_id, day, scope_region, service)
 
 
-@lru_cache(maxsize=_REMEMBERED_TEXTS_MAX)
 def split_signed_headers(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """``a;b;c`` as names in order, and as a set."""
+    """``a;b;c`` as names in order, and as a set.
+
+    Raises:
+        MalformedClaimError: a name stands there twice. Each repetition would add the header's value
+            to the canonical request once more: a few KiB sent could become GiB here.
+    """
+    if len(text) > _REMEMBERED_LIST_LENGTH_MAX:
+        return _split_names(text)
+    return _split_remembered_names(text)
+
+
+@lru_cache(maxsize=_REMEMBERED_LISTS_MAX)
+def _split_remembered_names(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    return _split_names(text)
+
+
+def _split_names(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
     names = tuple(text.split(";"))
-    return names, frozenset(names)
+    distinct = frozenset(names)
+    if len(distinct) != len(names):
+        raise MalformedClaimError("the SignedHeaders name a header twice.")
+    return names, distinct
 
 
 def check_headers_are_signed(headers: Mapping[str, str], signed: frozenset[str]) -> None:

@@ -91,6 +91,14 @@ def test_region_of_clients_that_know_none_is_accepted(region: str) -> None:
     assert header_auth.parse(request_with(header), "eu-west-3").scope.region == region
 
 
+def test_many_signed_headers_are_read() -> None:
+    """A list too long to be remembered is read all the same."""
+    names = ";".join(f"x-amz-meta-{number}" for number in range(100))
+    header = GOOD.replace("x-amz-date,", f"x-amz-date;{names},")
+
+    assert len(header_auth.parse(request_with(header), "us-east-1").signed_headers) == 103
+
+
 def test_wrong_region_names_the_right_one() -> None:
     """A client can find the region in the error."""
     error = refusal(request_with(GOOD.replace("us-east-1", "mars-1")))
@@ -114,6 +122,8 @@ def test_wrong_region_names_the_right_one() -> None:
         (GOOD.replace("20130524/", "yesterday/"), "AuthorizationHeaderMalformed"),
         (GOOD.replace("20130524/", "20130525/"), "AuthorizationHeaderMalformed"),
         (GOOD.replace("SignedHeaders=", "Headers="), "AuthorizationHeaderMalformed"),
+        (GOOD.replace("host;", "host;host;"), "AuthorizationHeaderMalformed"),
+        (GOOD.replace("AKID", "A" * 300), "AuthorizationHeaderMalformed"),
     ],
     ids=[
         "version_2",
@@ -128,6 +138,8 @@ def test_wrong_region_names_the_right_one() -> None:
         "no_date",
         "another_date",
         "no_signed_headers",
+        "header_signed_twice",
+        "endless_access_key",
     ],
 )
 def test_malformed_header_is_refused(authorization: str, code: str) -> None:

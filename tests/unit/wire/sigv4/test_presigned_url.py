@@ -50,6 +50,7 @@ def accept(request: SignedRequest, now_ms: int = vectors.NOW_MS) -> None:
         (b"us-east-1", b"mars-1"),
         (b"%2Fs3%2F", b"%2Fsns%2F"),
         (b"AKIAIOSFODNN7EXAMPLE%2F20130524%2F", b""),
+        (b"X-Amz-SignedHeaders=host", b"X-Amz-SignedHeaders=host;host"),
     ],
     ids=[
         "algorithm",
@@ -63,6 +64,7 @@ def accept(request: SignedRequest, now_ms: int = vectors.NOW_MS) -> None:
         "region",
         "service",
         "credential",
+        "header_signed_twice",
     ],
 )
 def test_malformed_parameter_is_refused(old: bytes, new: bytes) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rucket.model.errors import InvalidArgument, InvalidRequest, PreconditionFailed
+from rucket.model.errors import AccessDenied, InvalidArgument, InvalidRequest, PreconditionFailed
 from rucket.service.buckets import authorized_bucket
 from rucket.service.objects import current_object_with_content, modified_ms
 from rucket.wire.copy_source import CopySource, parse_copy_source
-from rucket.wire.object_request import check_owner, check_version_id
+from rucket.wire.object_request import check_version_id
 from rucket.wire.preconditions import Verdict, parse_copy_source_preconditions
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ class CopySourceRequest:
 
         Raises:
             NoSuchBucket, NoSuchKey, NoSuchVersion: it isn't there.
-            AccessDenied: the requester may not read it.
+            AccessDenied: the requester may not read it, or somebody else's was meant.
         """
         bucket = authorized_bucket(snapshot, self._requester, "s3:GetObject", self.source.bucket)
-        check_owner(self._expected_owner_id, bucket)
+        if self._expected_owner_id not in (None, bucket.owner_id):
+            raise AccessDenied
         check_version_id(self.source.version_id)
         return current_object_with_content(snapshot, bucket, self.source.key)
 

@@ -24,7 +24,6 @@ from rucket.wire.byte_ranges import ByteRange, resolve_range
 from rucket.wire.checksums import HEADER_PREFIX
 from rucket.wire.headers import response_overrides
 from rucket.wire.object_request import (
-    check_version_id,
     find_object_bucket,
     requested_part_number,
 )
@@ -51,11 +50,9 @@ class ObjectSelection:
 
     Raises:
         InvalidRequest, InvalidArgument: the request contradicts itself.
-        NoSuchVersion: it wants a version that can't be there.
     """
 
     def __init__(self, request: S3Request) -> None:
-        check_version_id(request.query.single("versionId"))
         self._preconditions = parse_preconditions(request.headers)
         self._range = request.headers.get("range")
         self._if_range = request.headers.get("if-range")

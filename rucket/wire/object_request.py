@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.model.errors import (
-    AccessDenied,
     InvalidArgument,
     NoSuchVersion,
 )
@@ -42,28 +41,16 @@ def object_bucket(snapshot: Snapshot, request: S3Request, action: str) -> Bucket
 
     Raises:
         NoSuchBucket: there is none.
-        AccessDenied: they may not, or it isn't the bucket they meant.
+        AccessDenied: they may not.
     """
     assert request.bucket is not None, "routing sends no request without a bucket here"
-    bucket = authorized_bucket(snapshot, request.requester, action, request.bucket)
-    check_owner(request.headers.get("x-amz-expected-bucket-owner"), bucket)
-    return bucket
+    return authorized_bucket(snapshot, request.requester, action, request.bucket)
 
 
 def find_object_bucket(gateway: Gateway, request: S3Request, action: str) -> BucketInfo:
     """The same, from a snapshot of its own."""
     with gateway.index.snapshot() as snapshot:
         return object_bucket(snapshot, request, action)
-
-
-def check_owner(expected_owner_id: str | None, bucket: BucketInfo) -> None:
-    """Returns if the bucket is the one that the client means.
-
-    Raises:
-        AccessDenied: somebody else owns it.
-    """
-    if expected_owner_id is not None and expected_owner_id != bucket.owner_id:
-        raise AccessDenied
 
 
 def key_of(request: S3Request) -> str:
@@ -104,6 +91,8 @@ def _entity_tags(header: str | None) -> tuple[str, ...]:
 
 def check_version_id(version_id: str | None) -> None:
     """Returns if a version id stands for the current version: buckets have no others yet.
+
+    Routing has looked at the one in the query.
 
     Raises:
         InvalidArgument: it can't be a version id.
@@ -160,16 +149,3 @@ def requested_count(request: S3Request, name: str, default: int) -> int:
             ArgumentValue=text,
         )
     return int(text)
-
-
-def deletes_nothing(version_id: str | None) -> bool:
-    """Whether a version is to be deleted that isn't there, which succeeds.
-
-    Raises:
-        InvalidArgument: it can't be a version id.
-    """
-    try:
-        check_version_id(version_id)
-    except NoSuchVersion:
-        return True
-    return False

@@ -8,7 +8,7 @@ from rucket.model.errors import InvalidArgument
 from rucket.service import objects
 from rucket.service.objects import Deletion
 from rucket.state.commands import DeleteCondition
-from rucket.wire.object_request import deletes_nothing, find_object_bucket, key_of
+from rucket.wire.object_request import find_object_bucket, key_of
 from rucket.wire.operation import S3Response
 from rucket.wire.timestamps import parse_http_date
 
@@ -26,8 +26,7 @@ async def delete_object(request: S3Request, gateway: Gateway) -> S3Response:
     """Deletes the current version of an object, if there is one."""
     bucket = find_object_bucket(gateway, request, "s3:DeleteObject")
     condition = _condition(request.headers)
-    if not deletes_nothing(request.query.single("versionId")):
-        await objects.delete_object(gateway, bucket, Deletion(key_of(request), condition))
+    await objects.delete_object(gateway, bucket, Deletion(key_of(request), condition))
     return S3Response(_NO_CONTENT)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rucket.model.errors import S3Error
+from rucket.model.errors import NoSuchVersion, S3Error
 from rucket.model.names import check_object_key
 from rucket.service import objects
 from rucket.service.objects import Deletion
 from rucket.state.commands import DeleteCondition
 from rucket.wire.body import read_small
 from rucket.wire.error_document import message_of
-from rucket.wire.object_request import deletes_nothing, find_object_bucket
+from rucket.wire.object_request import check_version_id, find_object_bucket
 from rucket.wire.operation import S3Response
 from rucket.wire.xml.documents import DeletedObject, DeleteFailure, DeleteResult
 from rucket.wire.xml.reader import DELETE_SIZE_BYTES_MAX, ObjectToDelete, read_delete
@@ -31,7 +31,7 @@ async def delete_objects(request: S3Request, gateway: Gateway) -> S3Response:
     for position, item in enumerate(wanted.objects):
         try:
             check_object_key(item.key)
-            if deletes_nothing(item.version_id):
+            if _deletes_nothing(item.version_id):
                 errors[position] = None
             else:
                 deletions[position] = Deletion(item.key, _condition(item))
@@ -52,6 +52,15 @@ async def delete_objects(request: S3Request, gateway: Gateway) -> S3Response:
         ],
     )
     return S3Response(headers=[("content-type", "application/xml")], body=write_delete(result))
+
+
+def _deletes_nothing(version_id: str | None) -> bool:
+    """Whether a version is to be deleted that isn't there, which succeeds."""
+    try:
+        check_version_id(version_id)
+    except NoSuchVersion:
+        return True
+    return False
 
 
 def _condition(item: ObjectToDelete) -> DeleteCondition:

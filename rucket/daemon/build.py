@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
+from rucket.model.records import BucketStatistics
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.net.unix_sockets import UnixSockets
-from rucket.observe.metrics import WalMetrics
+from rucket.observe.metrics import StoredCounts, WalMetrics
+from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.state.rows import STATISTICS
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
 _MAINTENANCE_THREAD_COUNT = 2
+_ROWS_PER_SCAN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,38 @@ def build_gateway(settings: Settings) -> GatewayParts:
 def build_maintenance(settings: Settings) -> GatewayParts:
     """The parts of the maintenance process; the node has prepared the data directory."""
     return _build_client(settings, _MAINTENANCE_THREAD_COUNT)
+
+
+class StoredCounter:
+    """Says what is stored, from an index connection of its own: it is called on another thread."""
+
+    def __init__(self, data_dir: str) -> None:
+        self._path = DataDirectory(data_dir, OsDisk()).index
+        self._index: SqliteIndexReader | None = None
+
+    def __call__(self) -> StoredCounts:
+        """The counts; as many steps as there are buckets."""
+        if self._index is None:
+            self._index = SqliteIndexReader(self._path)
+        totals = BucketStatistics()
+        bucket_count = 0
+        start = b""
+        while True:
+            with self._index.snapshot() as snapshot:
+                rows = snapshot.scan(Table.BUCKET_STATISTICS, start, None, _ROWS_PER_SCAN)
+            for _, value in rows:
+                bucket = STATISTICS.decode(value)
+                totals = BucketStatistics(
+                    totals.object_count + bucket.object_count,
+                    totals.size_bytes + bucket.size_bytes,
+                    totals.upload_count + bucket.upload_count,
+                )
+            bucket_count += len(rows)
+            if len(rows) < _ROWS_PER_SCAN:
+                return StoredCounts(
+                    bucket_count, totals.object_count, totals.size_bytes, totals.upload_count
+                )
+            start = rows[-1][0] + b"\0"
 
 
 def _build_client(settings: Settings, thread_count: int) -> GatewayParts:

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 
 from rucket.daemon.build import build_gateway
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.daemon.request_recorder import RequestRecorder
 from rucket.wire.app import make_app
 
 if TYPE_CHECKING:
@@ -30,13 +31,21 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     os.umask(0o077)
     parts = build_gateway(settings)
     parts.commits.start()
-    server = _server(settings, make_app(parts.gateway))
+    recorder = RequestRecorder(
+        parts.gateway.clock,
+        log_requests=settings.logging.log_requests,
+        pretty=settings.logging.format == "pretty",
+    )
+    recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
+    server = _server(settings, make_app(parts.gateway, recorder))
     serving = asyncio.ensure_future(server.serve())
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
+    recording.cancel()
+    recorder.close()
     parts.commits.close()
     parts.index.close()
 

@@ -11,9 +11,12 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from rucket.daemon.build import GatewayParts, build_maintenance
+from rucket.daemon.build import GatewayParts, StoredCounter, build_maintenance
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.model.errors import CommitUnknownError, DeviceError, StorageFullError
+from rucket.observe.metric_directory import DIRECTORY as METRICS_DIRECTORY
+from rucket.observe.metrics import StoredMetrics
+from rucket.observe.metrics_server import MetricsServer, process_metrics, serve_metrics
 from rucket.service.garbage import collect_garbage, remove_orphans
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     os.umask(0o077)
     parts = build_maintenance(settings)
     parts.commits.start()
+    metrics = _serve_metrics(settings)
     jobs = [
         asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, collect_garbage)),
         asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
@@ -45,9 +49,20 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             await job
         job.cancel()
     await asyncio.gather(*jobs, return_exceptions=True)
+    if metrics is not None:
+        metrics.close()
     parts.commits.close()
     parts.tasks.close()
     parts.index.close()
+
+
+def _serve_metrics(settings: Settings) -> MetricsServer | None:
+    if not settings.metrics.enabled:
+        return None
+    stored = StoredMetrics(StoredCounter(str(settings.storage.data_dir)))
+    files = process_metrics(settings.storage.data_dir / METRICS_DIRECTORY)
+    address = settings.metrics.bind_address
+    return serve_metrics(address.host, address.port, [files, stored])
 
 
 async def _often(

@@ -14,7 +14,7 @@ import socket
 import struct
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rucket.ports.transport import MESSAGE_SIZE_BYTES_MAX, Connection, ConnectionLostError
 
@@ -44,8 +44,8 @@ class _FramedConnection(asyncio.Protocol):
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods, but not the base class.
+        self._transport = cast("asyncio.Transport", transport)
         if self._on_connected is not None:
             self._on_connected(self)
 

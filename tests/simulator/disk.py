@@ -68,7 +68,8 @@ class SimulatedDevice:
 
     Attributes:
         crash_point: called before every operation, with its name; may kill processes.
-        capacity_bytes: room for all files together.
+        capacity_bytes: room for all files together, for now.
+        capacity_bytes_whole: what it is when nobody makes it less.
     """
 
     def __init__(self, scheduler: Scheduler, clock: SimulatedClock, name: str = "disk") -> None:
@@ -78,7 +79,7 @@ class SimulatedDevice:
         self.random = scheduler.random_stream(f"device/{name}")
         self.names: FileNames[Inode] = FileNames()
         self.faults = DiskFaults()
-        self.capacity_bytes = CAPACITY_BYTES
+        self.capacity_bytes = self.capacity_bytes_whole = CAPACITY_BYTES
         self.crash_point: Callable[[str], None] = _no_crash
         self.operation_count = 0
         self._used_pages = 0

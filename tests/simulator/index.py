@@ -116,12 +116,6 @@ class SimulatedIndexFile:
     def _random_count(self) -> int:
         return self._random.randint(0, len(self._undo))
 
-    def discard(self) -> None:
-        """Leaves an empty index, durably."""
-        self.note("device", f"discards {self.name}")
-        self.tables = {table: _Rows([], {}) for table in Table}
-        self._undo.clear()
-
     def note(self, actor: str, what: str) -> None:
         """Adds to the trace."""
         self.scheduler.trace.add(self.scheduler.now_s, actor, what)
@@ -248,6 +242,13 @@ class SimulatedIndex:
         """See `Index.sync`."""
         self._begin("sync")
         self._file.sync()
+
+    def clear(self) -> None:
+        """See `Index.clear`."""
+        with self.transaction() as transaction:
+            for table, rows in self._file.tables.items():
+                for key in rows.keys:
+                    transaction.delete(table, key)
 
     def close(self) -> None:
         """See `Index.close`."""

@@ -86,6 +86,8 @@ class SimulatedTasks:
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], name: str) -> SimulatedTask[T]:
         """See `Tasks.spawn`."""
+        if not self._process.alive:
+            coroutine.close()  # nobody ever will
         self._process.check_alive()
         return self._scheduler.spawn(self._process, coroutine, name)
 
@@ -175,6 +177,7 @@ class SimulatedClock:
         self._scheduler = scheduler
         self._random = scheduler.random_stream(f"clock/{name}")
         self._step_ms_max = step_ms_max
+        self._start_ms = WALL_CLOCK_START_MS
         self._offset_ms = 0
         self._next_step_s = 0.0
 
@@ -183,7 +186,11 @@ class SimulatedClock:
         while self._step_ms_max and self._scheduler.now_s >= self._next_step_s:
             self._offset_ms = self._random.randint(-self._step_ms_max, self._step_ms_max)
             self._next_step_s += self._random.uniform(0.5, 5.0)
-        return WALL_CLOCK_START_MS + int(self._scheduler.now_s * 1000) + self._offset_ms
+        return self._start_ms + int(self._scheduler.now_s * 1000) + self._offset_ms
+
+    def leap(self, milliseconds: int) -> None:
+        """Sets the wall clock forward, for good."""
+        self._start_ms += milliseconds
 
     def monotonic_s(self) -> float:
         """See `Clock.monotonic_s`."""

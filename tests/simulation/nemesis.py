@@ -1,0 +1,96 @@
+"""The nemesis: what goes wrong in a run, and when. All of it comes from the seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.world import Role, World
+
+_PAUSE_S_MAX = 0.5
+_OPERATIONS_AHEAD_MAX = 120
+_TROUBLE_S_MAX = 0.3
+_ROOM_LEFT_BYTES_MAX = 256 * 1024
+
+
+class Nemesis:
+    """Breaks things until it is stopped.
+
+    Args:
+        world: what is broken.
+        disk_fails: whether the disk, too, fails and runs full.
+    """
+
+    def __init__(self, world: World, *, disk_fails: bool) -> None:
+        self.is_stopped = False
+        self.counts: dict[str, int] = {}
+        self._world = world
+        self._random = world.scheduler.random_stream("nemesis")
+        self._deeds: list[tuple[str, Callable[[], None]]] = [
+            ("kill the node", world.node.kill),
+            ("kill a gateway", self._kill_some_gateway),
+            ("kill maintenance", world.maintenance.kill),
+            ("cut power", world.cut_power),
+            ("kill everything", world.kill_all),
+            ("cut power in the middle", self._cut_power_in_the_middle),
+            ("kill in the middle", self._kill_in_the_middle),
+            ("break a connection", world.network.break_one),
+        ]
+        if disk_fails:
+            self._deeds += [
+                ("fail syncs", self._fail_syncs),
+                ("fill the disk", self._fill_disk),
+            ]
+
+    async def run(self) -> None:
+        """Does one thing after the other."""
+        while True:
+            await self._world.client_tasks.sleep(self._random.random() * _PAUSE_S_MAX)
+            if self.is_stopped:
+                return
+            name, deed = self._random.choice(self._deeds)
+            self.counts[name] = self.counts.get(name, 0) + 1
+            self._world.scheduler.trace.add(self._world.scheduler.now_s, "nemesis", name)
+            deed()
+
+    def stop(self) -> None:
+        """Has it do nothing more, and mends the disk."""
+        self.is_stopped = True
+        self._world.machine.crash_at_operation(0, lambda: None)
+        self._mend_disk()
+
+    def _kill_some_gateway(self) -> None:
+        self._random.choice(self._world.gateways).kill()
+
+    def _cut_power_in_the_middle(self) -> None:
+        self._world.machine.crash_at_operation(
+            self._random.randint(1, _OPERATIONS_AHEAD_MAX), self._world.cut_power
+        )
+
+    def _kill_in_the_middle(self) -> None:
+        role: Role = self._random.choice(self._world.roles)
+        self._world.machine.crash_at_operation(
+            self._random.randint(1, _OPERATIONS_AHEAD_MAX), role.kill
+        )
+
+    def _fail_syncs(self) -> None:
+        faults = self._world.machine.device.faults
+        faults.sync_error_rate = self._random.choice((0.1, 1.0))
+        self._mend_disk_later()
+
+    def _fill_disk(self) -> None:
+        device = self._world.machine.device
+        used_bytes = device.capacity_bytes - device.free_bytes()
+        device.capacity_bytes = used_bytes + self._random.randint(0, _ROOM_LEFT_BYTES_MAX)
+        self._mend_disk_later()
+
+    def _mend_disk_later(self) -> None:
+        delay_s = self._random.random() * _TROUBLE_S_MAX
+        self._world.scheduler.call_later(delay_s, self._mend_disk)
+
+    def _mend_disk(self) -> None:
+        device = self._world.machine.device
+        device.faults.sync_error_rate = 0.0
+        device.capacity_bytes = device.capacity_bytes_whole

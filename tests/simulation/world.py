@@ -1,0 +1,296 @@
+"""A whole Rucket in one thread: node, gateways and maintenance on one simulated machine.
+
+::
+
+    clients ──HTTP──> gateway processes ──commit protocol──> node process
+                          │ blobs                               │ log, index
+                          └──────── simulated machine ──────────┘   <── nemesis
+
+The processes run the product's code on simulated ports; what puts them together here is what
+`rucket.daemon` does there. A supervisor starts again whatever dies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rucket.model.errors import (
+    CommitUnknownError,
+    DeviceError,
+    LogFailedError,
+    StorageFullError,
+)
+from rucket.net.commit_server import CommitServer
+from rucket.net.remote_commits import RemoteCommits
+from rucket.service.garbage import collect_garbage
+from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
+from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.store import Store
+from rucket.store.wal.wal import Wal
+from rucket.wire.sigv4.signer import SigningCredentials
+from tests.simulation.http_exchange import RunningGateway
+from tests.simulator.errors import SimulationError
+from tests.simulator.machine import SimulatedMachine
+from tests.simulator.process import Process, SimulatedClock, SimulatedRandom, SimulatedTasks
+from tests.simulator.scheduler import Scheduler
+from tests.simulator.transport import SimulatedNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rucket.ports.log import Log
+    from rucket.wire.asgi import Application
+    from tests.simulator.trace import Trace
+
+    AppMaker = Callable[[Gateway], Application]
+    LogWrapper = Callable[[Log], Log]
+
+CREDENTIALS = SigningCredentials("root", "root-secret-of-the-simulation")
+
+LOG_DIRECTORY = "/data/log"
+BLOB_DIRECTORY = "/data/blobs"
+NODE_ENDPOINT = "/data/node.sock"
+_CLOCK_STEP_MS_MAX = 20_000
+_RESTART_DELAY_S_MAX = 0.2
+_EXPECTED_ENDS = (LogFailedError, DeviceError, StorageFullError)
+
+
+class ProcessFailedError(SimulationError):
+    """A process ended with an exception that nothing in the run explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSettings:
+    """How large a world is.
+
+    Attributes:
+        make_app: makes a gateway's application.
+        wrap_log: plants something between the store and its log.
+        processes_may_fail: whether disks fail, so that processes may end by themselves.
+    """
+
+    make_app: AppMaker
+    gateway_count: int = 2
+    log_segment_size_bytes: int = 256 * 1024
+    checkpoint_interval_s: float = 0.5
+    garbage_interval_s: float = 0.1
+    commit_timeout_s: float = 5.0
+    inline_size_bytes_max: int = 2048
+    wrap_log: LogWrapper | None = None
+    processes_may_fail: bool = False
+
+
+class Role:
+    """A process that is started again whenever it ends.
+
+    Args:
+        world: where it runs.
+        name: of its processes.
+        run: what a process does until it ends.
+    """
+
+    def __init__(self, world: World, name: str, run: Callable[[Process], Awaitable[None]]) -> None:
+        self.name = name
+        self.start_count = 0
+        self.process: Process | None = None
+        self._world = world
+        self._run = run
+
+    def start(self) -> None:
+        """Starts a process, as soon as the supervisor would."""
+        if not self._world.may_start(self):
+            return
+        process = self.process = self._world.machine.start(self.name)
+        self.start_count += 1
+        process.at_end(self._start_again)
+        self._world.scheduler.spawn(process, self._live(process), "life")
+
+    def _start_again(self) -> None:
+        self.process = None
+        delay_s = self._world.scheduler.random.random() * _RESTART_DELAY_S_MAX
+        self._world.scheduler.call_later(delay_s, self.start_unless_running)
+
+    def start_unless_running(self) -> None:
+        """Starts a process if there is none."""
+        if self.process is None:
+            self.start()
+
+    async def _live(self, process: Process) -> None:
+        try:
+            await self._run(process)
+        except _EXPECTED_ENDS as error:
+            if not self._world.settings.processes_may_fail:
+                raise ProcessFailedError(f"{process.name} failed: {error!r}") from error
+        except Exception as error:
+            raise ProcessFailedError(f"{process.name} failed: {error!r}") from error
+        process.kill()
+
+    def kill(self) -> None:
+        """Kills the process, if one is running."""
+        if self.process is not None:
+            self.process.kill()
+
+
+class World:
+    """The machine and its processes, and the clients' process beside them.
+
+    Attributes:
+        clients: the process of all clients; nothing ever happens to it.
+        nodes, gateways, maintenance: the processes of the machine, by role.
+    """
+
+    def __init__(self, seed: int | str, trace: Trace, settings: WorldSettings) -> None:
+        self.settings = settings
+        self.scheduler = Scheduler(seed, trace)
+        self.machine = SimulatedMachine(self.scheduler, "machine", _CLOCK_STEP_MS_MAX)
+        self.network = SimulatedNetwork(self.scheduler)
+        self.clients = Process(self.scheduler, "clients")
+        self.client_tasks = SimulatedTasks(self.clients)
+        self.client_clock = SimulatedClock(self.scheduler, "clients")
+        self.random = self.scheduler.random_stream("world")
+        self.node = Role(self, "node", self._run_node)
+        self.gateways = [
+            Role(self, f"gateway-{number}", self._run_gateway)
+            for number in range(1, settings.gateway_count + 1)
+        ]
+        self.maintenance = Role(self, "maintenance", self._run_maintenance)
+        self._node_was_ready = False
+        self._running_gateways: dict[str, RunningGateway] = {}
+
+    @property
+    def roles(self) -> list[Role]:
+        """All roles of the machine."""
+        return [self.node, *self.gateways, self.maintenance]
+
+    def start(self) -> None:
+        """Prepares the disk and starts all processes."""
+        setup = self.machine.start("setup")
+        disk = self.machine.device.attach(setup)
+        FileBlobs(disk, BLOB_DIRECTORY).prepare()
+        setup.kill()
+        self.node.start()
+
+    def cut_power(self) -> None:
+        """Cuts the power of the machine; it comes back after a while."""
+        self._node_was_ready = False
+        self.machine.cut_power()
+
+    def kill_all(self) -> None:
+        """Kills the supervisor, and with it all processes; somebody starts it again."""
+        self._node_was_ready = False
+        for role in self.roles:
+            role.kill()
+
+    def may_start(self, role: Role) -> bool:
+        """Whether a role's process may start now. Since the machine has started, the node has to
+        have recovered once: before, the index may be older than what was acknowledged."""
+        return role is self.node or self._node_was_ready
+
+    def _node_is_ready(self) -> None:
+        if not self._node_was_ready:
+            self._node_was_ready = True
+            for role in self.roles[1:]:
+                role.start_unless_running()
+
+    def pick_gateway(self) -> RunningGateway | None:
+        """Some gateway that takes requests."""
+        running = list(self._running_gateways.values())
+        return self.random.choice(running) if running else None
+
+    def running_gateways(self) -> list[RunningGateway]:
+        """All gateways that take requests."""
+        return list(self._running_gateways.values())
+
+    async def _run_node(self, process: Process) -> None:
+        tasks = SimulatedTasks(process)
+        log: Log
+        wal = log = Wal(
+            self.machine.device.attach(process),
+            LOG_DIRECTORY,
+            tasks,
+            self.machine.clock,
+            SimulatedRandom(self.scheduler, process.name),
+            segment_size_bytes=self.settings.log_segment_size_bytes,
+        )
+        if self.settings.wrap_log is not None:
+            log = self.settings.wrap_log(wal)
+        store = Store(log, self.machine.index_file.open(process), tasks)
+        await tasks.run_blocking(wal.open)
+        await tasks.run_blocking(store.recover)
+        serving = tasks.spawn(store.run(), "store")
+        await CommitServer(store, self.network.attach(process)).listen(NODE_ENDPOINT)
+        self._node_is_ready()
+        checkpoints = tasks.spawn(self._checkpoint_often(store, tasks), "checkpoints")
+        try:
+            await serving
+        finally:
+            if process.alive:
+                checkpoints.cancel()
+
+    async def _checkpoint_often(self, store: Store, tasks: SimulatedTasks) -> None:
+        while True:
+            await tasks.sleep(self.settings.checkpoint_interval_s)
+            await tasks.run_blocking(store.checkpoint)
+
+    async def _run_gateway(self, process: Process) -> None:
+        gateway = self._make_gateway(process)
+        running = RunningGateway(process, self.settings.make_app(gateway))
+        self._running_gateways[process.name] = running
+
+        def forget() -> None:
+            del self._running_gateways[process.name]
+
+        process.at_end(forget)
+        await gateway.tasks.promise()
+
+    async def _run_maintenance(self, process: Process) -> None:
+        gateway = self._make_gateway(process)
+        while True:
+            try:
+                await collect_garbage(gateway)
+            except CommitUnknownError:
+                continue
+            await gateway.tasks.sleep(self.settings.garbage_interval_s)
+
+    def _make_gateway(self, process: Process) -> Gateway:
+        tasks = SimulatedTasks(process)
+        commits = RemoteCommits(
+            self.network.attach(process), NODE_ENDPOINT, tasks, self.settings.commit_timeout_s
+        )
+        commits.start()
+        return Gateway(
+            index=self.machine.index_file.open(process),
+            commits=commits,
+            blobs=FileBlobs(self.machine.device.attach(process), BLOB_DIRECTORY),
+            tasks=tasks,
+            clock=self.machine.clock,
+            random=SimulatedRandom(self.scheduler, process.name),
+            settings=self._service_settings(),
+        )
+
+    def gateway_of_clients(self) -> Gateway:
+        """A gateway in the clients' process: looks at the machine from outside, for checks."""
+        return self._make_gateway(self.clients)
+
+    def _service_settings(self) -> ServiceSettings:
+        root = ConfiguredUser(
+            "root",
+            "0" * 64,
+            "Root",
+            "",
+            CREDENTIALS.access_key_id,
+            CREDENTIALS.secret_access_key,
+            is_root=True,
+        )
+        return ServiceSettings(
+            region=CREDENTIALS.region,
+            domains=(),
+            users=(root,),
+            sealing_key=bytes(32),
+            version="0.0.0",
+            node_id="simulated",
+            started_at_ms=self.machine.clock.wall_ms(),
+            inline_size_bytes_max=self.settings.inline_size_bytes_max,
+            commit_timeout_s=self.settings.commit_timeout_s,
+        )

@@ -74,7 +74,7 @@ class Writer(threading.Thread):
         while not self._stopping.is_set():
             history = self._random.choice(self.histories)
             action = self._random.choices(
-                (self._put, self._delete, self._multipart, self._read), (60, 10, 3, 27)
+                (self._put_object, self._delete_object, self._multipart, self._read_object), (60, 10, 3, 27)
             )[0]
             action(history)
 
@@ -93,7 +93,7 @@ class Writer(threading.Thread):
                 return None
             raise
 
-    def _read(self, history: KeyHistory) -> None:
+    def _read_object(self, history: KeyHistory) -> None:
         try:
             body = self._get(history.key)
         except (BotoCoreError, ClientError):
@@ -101,7 +101,7 @@ class Writer(threading.Thread):
         if (violation := history.observe(body)) is not None:
             self.violations.append(violation)
 
-    def _put(self, history: KeyHistory) -> None:
+    def _put_object(self, history: KeyHistory) -> None:
         value = self._new_value(self._random.choice(_SIZES_BYTES))
         history.begin(value)
         self._settle(
@@ -112,7 +112,7 @@ class Writer(threading.Thread):
             ),
         )
 
-    def _delete(self, history: KeyHistory) -> None:
+    def _delete_object(self, history: KeyHistory) -> None:
         history.begin(None)
         self._settle(
             history, None, lambda: self._client.delete_object(Bucket=BUCKET, Key=history.key)

@@ -1,0 +1,541 @@
+"""The application as a whole: authentication, routing, errors, and what happens to bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rucket.model.errors import CommitUnknownError, StorageFullError
+from rucket.wire.app import make_app
+from tests.unit.fakes import ALICE, BOB, ROOT, SETTINGS, Node
+from tests.unit.in_process_client import Client, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rucket.wire.request_observer import RequestReport
+
+MIB = 1024 * 1024
+
+
+@dataclass
+class Records:
+    """An observer that keeps everything."""
+
+    reports: list[RequestReport] = field(default_factory=list)
+    crashes: list[Exception] = field(default_factory=list)
+
+    def finished(self, report: RequestReport) -> None:
+        """See `RequestObserver.finished`."""
+        self.reports.append(report)
+
+    def crashed(self, request_id: str, operation: str, error: Exception) -> None:
+        """See `RequestObserver.crashed`."""
+        assert request_id
+        assert operation
+        self.crashes.append(error)
+
+
+class Setting:
+    """A node, its application and clients."""
+
+    def __init__(self) -> None:
+        self.node = Node()
+        self.records = Records()
+        application = make_app(self.node.gateway, self.records)
+        self.root = Client(application, ROOT)
+        self.alice = Client(application, ALICE)
+        self.bob = Client(application, BOB)
+        self.nobody = Client(application, None)
+
+
+def run(scenario: Callable[[Setting], Awaitable[None]]) -> None:
+    """Runs a scenario against a node of its own."""
+
+    async def body() -> None:
+        await scenario(Setting())
+
+    asyncio.run(body())
+
+
+class TestAuthentication:
+    """Who may come in."""
+
+    def test_a_signed_request_is_carried_out(self) -> None:
+        """A right signature lets the owner in."""
+
+        async def scenario(setting: Setting) -> None:
+            answer = await setting.alice.request("PUT", "/bucket")
+
+            assert answer.status == 200
+            assert setting.records.reports[-1].operation == "CreateBucket"
+            assert setting.records.reports[-1].access_key_id == "ALICEKEY"
+
+        run(scenario)
+
+    def test_an_unknown_access_key_is_refused(self) -> None:
+        """A key that nobody has is InvalidAccessKeyId."""
+
+        async def scenario(setting: Setting) -> None:
+            stranger = replace(ALICE, access_key_id="NOBODYSKEY")
+            client = Client(setting.alice.application, stranger)
+
+            answer = await client.request("GET", "/")
+
+            assert (answer.status, answer.error_code) == (403, "InvalidAccessKeyId")
+
+        run(scenario)
+
+    def test_a_wrong_secret_is_refused(self) -> None:
+        """A signature made with another secret is SignatureDoesNotMatch."""
+
+        async def scenario(setting: Setting) -> None:
+            impostor = replace(ALICE, secret_access_key="guessed")
+            client = Client(setting.alice.application, impostor)
+
+            answer = await client.request("GET", "/")
+
+            assert (answer.status, answer.error_code) == (403, "SignatureDoesNotMatch")
+
+        run(scenario)
+
+    def test_anonymous_requests_learn_only_whether_a_bucket_exists(self) -> None:
+        """A missing bucket beats missing rights; an existing one is closed."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+
+            missing = await setting.nobody.request("GET", "/missing")
+            closed = await setting.nobody.request("GET", "/bucket")
+            listing = await setting.nobody.request("GET", "/")
+            creating = await setting.nobody.request("PUT", "/another")
+
+            assert (missing.status, missing.error_code) == (404, "NoSuchBucket")
+            assert (closed.status, closed.error_code) == (403, "AccessDenied")
+            assert (listing.status, listing.error_code) == (403, "AccessDenied")
+            assert (creating.status, creating.error_code) == (403, "AccessDenied")
+
+        run(scenario)
+
+    def test_a_wrong_expected_owner_is_refused(self) -> None:
+        """x-amz-expected-bucket-owner has to be the owner's canonical id."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+
+            right = await setting.alice.request(
+                "GET", "/bucket", headers={"x-amz-expected-bucket-owner": ALICE.canonical_id}
+            )
+            wrong = await setting.alice.request(
+                "GET", "/bucket", headers={"x-amz-expected-bucket-owner": BOB.canonical_id}
+            )
+
+            assert right.status == 200
+            assert (wrong.status, wrong.error_code) == (403, "AccessDenied")
+
+        run(scenario)
+
+
+class TestErrors:
+    """How an error reaches the client."""
+
+    def test_the_document_names_the_request(self) -> None:
+        """RequestId in the document is the x-amz-request-id header."""
+
+        async def scenario(setting: Setting) -> None:
+            answer = await setting.alice.request("GET", "/missing/a%20key")
+
+            assert answer.status == 404
+            assert answer.headers["content-type"] == "application/xml"
+            assert answer.headers["content-length"] == str(len(answer.body))
+            assert answer.xml.findtext("RequestId") == answer.headers["x-amz-request-id"]
+            assert answer.xml.findtext("HostId") == answer.headers["x-amz-id-2"]
+            assert answer.xml.findtext("Resource") == "/missing/a key"
+
+        run(scenario)
+
+    def test_head_errors_have_no_body(self) -> None:
+        """HEAD answers with the status alone."""
+
+        async def scenario(setting: Setting) -> None:
+            answer = await setting.alice.request("HEAD", "/missing")
+
+            assert (answer.status, answer.body) == (404, b"")
+            assert answer.headers["content-length"] == "0"
+
+        run(scenario)
+
+    def test_a_crash_is_an_internal_error_that_leaks_nothing(self) -> None:
+        """The traceback goes to the log, the request id to the client."""
+
+        async def scenario(setting: Setting) -> None:
+            setting.node.commits.failure = ZeroDivisionError("secret detail")
+
+            answer = await setting.alice.request("PUT", "/bucket")
+
+            assert (answer.status, answer.error_code) == (500, "InternalError")
+            assert b"secret detail" not in answer.body
+            assert [str(error) for error in setting.records.crashes] == ["secret detail"]
+
+        run(scenario)
+
+    @pytest.mark.parametrize(
+        "failure", [StorageFullError("full"), CommitUnknownError("lost")], ids=["full", "unknown"]
+    )
+    def test_what_may_pass_is_service_unavailable(self, failure: Exception) -> None:
+        """A full disk or a lost node are 503, to be retried later, and no crash."""
+
+        async def scenario(setting: Setting) -> None:
+            setting.node.commits.failure = failure
+
+            answer = await setting.alice.request("PUT", "/bucket")
+
+            assert (answer.status, answer.error_code) == (503, "ServiceUnavailable")
+            assert answer.headers["retry-after"] == "1"
+            assert not setting.records.crashes
+
+        run(scenario)
+
+    def test_too_many_requests_are_shed_but_health_is_not(self) -> None:
+        """Beyond the limit, requests get SlowDown at once; health checks go on."""
+
+        async def scenario(setting: Setting) -> None:
+            gateway = setting.node.with_settings(replace(SETTINGS, requests_in_flight_max=0))
+            application = make_app(gateway, setting.records)
+
+            shed = await Client(application, ALICE).request("GET", "/")
+            live = await Client(application, None).request("GET", "/minio/health/live")
+
+            assert (shed.status, shed.error_code) == (503, "SlowDown")
+            assert shed.headers["retry-after"] == "1"
+            assert live.status == 200
+
+        run(scenario)
+
+
+class TestHealth:
+    """Health checks need no credentials."""
+
+    def test_ready_means_able_to_commit(self) -> None:
+        """Live while it answers, ready only while commits are taken."""
+
+        async def scenario(setting: Setting) -> None:
+            ready = await setting.nobody.request("GET", "/minio/health/ready")
+            setting.node.commits.is_ready = False
+            not_ready = await setting.nobody.request("GET", "/minio/health/ready")
+            live = await setting.nobody.request("GET", "/minio/health/live")
+
+            assert [ready.status, not_ready.status, live.status] == [200, 503, 200]
+
+        run(scenario)
+
+    def test_a_virtual_host_hides_them(self) -> None:
+        """Under a bucket's host name the same path is an object's."""
+
+        async def scenario(setting: Setting) -> None:
+            answer = await setting.alice.request(
+                "GET", "/minio/health/live", headers={"host": "bucket.s3.localhost"}
+            )
+
+            assert (answer.status, answer.error_code) == (404, "NoSuchBucket")
+
+        run(scenario)
+
+
+class TestRouting:
+    """Which operation a request becomes."""
+
+    @pytest.mark.parametrize(
+        ("method", "target", "code"),
+        [
+            ("PUT", "/bucket?acl", "NotImplemented"),
+            ("PUT", "/bucket?policy", "NotImplemented"),
+            ("PUT", "/bucket?versioning", "NotImplemented"),
+            ("PUT", "/bucket/key?acl", "NotImplemented"),
+            ("PUT", "/bucket/key?tagging", "NotImplemented"),
+            ("PUT", "/bucket/key?retention", "NotImplemented"),
+            ("GET", "/bucket/key?attributes", "NotImplemented"),
+            ("DELETE", "/bucket/key?tagging", "NotImplemented"),
+            ("POST", "/bucket/key?restore", "NotImplemented"),
+            ("POST", "/bucket", "NotImplemented"),
+            ("POST", "/bucket/key", "MethodNotAllowed"),
+            ("PUT", "/", "MethodNotAllowed"),
+            ("PATCH", "/bucket/key", "MethodNotAllowed"),
+            ("GET", "/bucket?acl&policy", "InvalidArgument"),
+            ("PUT", "/bucket/key?partNumber=1", "InvalidArgument"),
+            ("PUT", "/bucket/key?uploadId=x", "InvalidArgument"),
+            ("GET", "/bucket/key?versionId=abc", "InvalidArgument"),
+            ("DELETE", "/bucket/key?versionId=abc", "InvalidArgument"),
+        ],
+    )
+    def test_what_we_lack_never_falls_through(self, method: str, target: str, code: str) -> None:
+        """A subresource or parameter that isn't served changes nothing."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            await setting.alice.request("PUT", "/bucket/key", b"bytes")
+            committed = len(setting.node.commits.commands)
+
+            answer = await setting.alice.request(method, target)
+
+            assert answer.error_code == code
+            assert len(setting.node.commits.commands) == committed
+
+        run(scenario)
+
+    @pytest.mark.parametrize(
+        ("subresource", "code"),
+        [
+            ("policy", "NoSuchBucketPolicy"),
+            ("policyStatus", "NoSuchBucketPolicy"),
+            ("lifecycle", "NoSuchLifecycleConfiguration"),
+            ("cors", "NoSuchCORSConfiguration"),
+            ("tagging", "NoSuchTagSet"),
+            ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
+            ("object-lock", "ObjectLockConfigurationNotFoundError"),
+            ("website", "NoSuchWebsiteConfiguration"),
+            ("publicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
+            ("ownershipControls", "OwnershipControlsNotFoundError"),
+            ("replication", "ReplicationConfigurationNotFoundError"),
+        ],
+    )
+    def test_configurations_that_no_bucket_has(self, subresource: str, code: str) -> None:
+        """The owner is told that there is none; others are told nothing."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+
+            mine = await setting.alice.request("GET", f"/bucket?{subresource}")
+            other = await setting.bob.request("GET", f"/bucket?{subresource}")
+
+            assert (mine.status, mine.error_code) == (404, code)
+            assert (other.status, other.error_code) == (403, "AccessDenied")
+
+        run(scenario)
+
+    @pytest.mark.parametrize(
+        ("subresource", "root"),
+        [
+            ("versioning", "VersioningConfiguration"),
+            ("logging", "BucketLoggingStatus"),
+            ("notification", "NotificationConfiguration"),
+            ("requestPayment", "RequestPaymentConfiguration"),
+            ("accelerate", "AccelerateConfiguration"),
+            ("location", "LocationConstraint"),
+            ("acl", "AccessControlPolicy"),
+        ],
+    )
+    def test_configurations_that_every_bucket_has(self, subresource: str, root: str) -> None:
+        """These are answered with the state of a bucket that was never configured."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+
+            answer = await setting.alice.request("GET", f"/bucket?{subresource}")
+
+            assert (answer.status, answer.xml.tag) == (200, root)
+
+        run(scenario)
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [
+            ({"x-amz-acl": "public-read"}, "NotImplemented"),
+            ({"x-amz-acl": "everybody"}, "InvalidArgument"),
+            ({"x-amz-grant-read": "id=1"}, "NotImplemented"),
+            ({"x-amz-server-side-encryption": "AES256"}, "NotImplemented"),
+            ({"x-amz-object-lock-mode": "GOVERNANCE"}, "NotImplemented"),
+            ({"x-amz-tagging": "a=b"}, "NotImplemented"),
+            ({"x-amz-website-redirect-location": "/"}, "NotImplemented"),
+            ({"x-amz-write-offset-bytes": "1"}, "NotImplemented"),
+            ({"x-amz-storage-class": "GLACIER"}, "InvalidStorageClass"),
+        ],
+        ids=lambda value: next(iter(value)) if isinstance(value, dict) else value,
+    )
+    def test_headers_that_ask_for_what_we_lack_are_refused(
+        self, headers: dict[str, str], code: str
+    ) -> None:
+        """A 200 would let the client believe that it got what it asked for."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+
+            answer = await setting.alice.request("PUT", "/bucket/key", b"bytes", headers)
+
+            assert answer.error_code == code
+
+        run(scenario)
+
+    def test_headers_that_ask_for_what_is_the_case_are_fine(self) -> None:
+        """A private object of class STANDARD is what everybody gets."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            headers = {"x-amz-acl": "private", "x-amz-storage-class": "STANDARD"}
+
+            answer = await setting.alice.request("PUT", "/bucket/key", b"bytes", headers)
+
+            assert answer.status == 200
+
+        run(scenario)
+
+    def test_a_preflight_is_answered_without_a_signature(self) -> None:
+        """No bucket allows other origins yet."""
+
+        async def scenario(setting: Setting) -> None:
+            incomplete = await setting.nobody.request("OPTIONS", "/bucket/key")
+            complete = await setting.nobody.request(
+                "OPTIONS",
+                "/bucket/key?X-Amz-Signature=x",
+                headers={"origin": "https://a", "access-control-request-method": "GET"},
+            )
+
+            assert (incomplete.status, complete.status) == (400, 403)
+
+        run(scenario)
+
+
+class TestBodies:
+    """What happens to the bytes that a client sends."""
+
+    def test_an_unauthorised_body_is_not_read_before_the_answer(self) -> None:
+        """A client that waits for 100 Continue gets its answer instead."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            transfer = Transfer(deque([b"x" * 100]))
+
+            await setting.bob.exchange(
+                "PUT", "/bucket/key", transfer, b"x" * 100, {"expect": "100-continue"}
+            )
+
+            assert transfer.answer().error_code == "AccessDenied"
+            assert transfer.received_count == 0
+
+        run(scenario)
+
+    def test_the_rest_of_a_body_is_read_after_an_early_answer(self) -> None:
+        """The answer is whole before the rest is read, and the exchange ends after it."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            transfer = Transfer(deque([b"x" * MIB] * 3))
+
+            await setting.bob.exchange("PUT", "/bucket/key", transfer, b"x" * 3 * MIB, {})
+
+            answer = transfer.answer()
+            assert answer.error_code == "AccessDenied"
+            assert answer.is_complete
+            assert transfer.received_count == 3
+
+        run(scenario)
+
+    def test_an_endless_body_is_read_only_so_far(self) -> None:
+        """Whoever goes on sending after an early answer is cut off."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            transfer = Transfer(deque([b"x" * MIB] * 100))
+
+            await setting.bob.exchange("PUT", "/bucket/key", transfer, b"x" * 100 * MIB, {})
+
+            assert transfer.answer().is_complete
+            assert transfer.received_count == 16
+
+        run(scenario)
+
+    def test_a_client_that_leaves_mid_body_stores_nothing(self) -> None:
+        """A broken upload is IncompleteBody, quietly."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            transfer = Transfer(deque([b"x" * 50, None]))
+
+            await setting.alice.exchange("PUT", "/bucket/key", transfer, b"x" * 100, {})
+
+            assert setting.records.reports[-1].error_code == "IncompleteBody"
+            assert not setting.records.crashes
+            assert (await setting.alice.request("GET", "/bucket/key")).status == 404
+
+        run(scenario)
+
+    def test_a_client_that_sends_nothing_times_out(self) -> None:
+        """An idle upload is RequestTimeout."""
+
+        async def scenario(setting: Setting) -> None:
+            gateway = setting.node.with_settings(replace(SETTINGS, body_idle_timeout_s=0.01))
+            client = Client(make_app(gateway), ALICE)
+            await client.request("PUT", "/bucket")
+            transfer = Transfer(deque([b"x" * 50]), ends=False)
+
+            await client.exchange("PUT", "/bucket/key", transfer, b"x" * 100, {})
+
+            assert transfer.answer().error_code == "RequestTimeout"
+
+        run(scenario)
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [
+            ({"content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "BadDigest"),
+            ({"content-md5": "nonsense"}, "InvalidDigest"),
+            ({"content-md5": ""}, "InvalidDigest"),
+            ({"x-amz-content-sha256": "0" * 64}, "XAmzContentSHA256Mismatch"),
+            ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest"),
+            ({"content-length": str(6 * 1024**3)}, "EntityTooLarge"),
+        ],
+        ids=["wrong-md5", "no-md5", "empty-md5", "wrong-sha256", "wrong-crc32", "too-large"],
+    )
+    def test_a_body_that_is_not_what_was_promised_is_refused(
+        self, headers: dict[str, str], code: str
+    ) -> None:
+        """Nothing is committed before the body has been verified."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            committed = len(setting.node.commits.commands)
+
+            answer = await setting.alice.request("PUT", "/bucket/key", b"bytes", headers)
+
+            assert answer.error_code == code
+            assert len(setting.node.commits.commands) == committed
+
+        run(scenario)
+
+    def test_a_large_object_comes_back_as_it_went(self) -> None:
+        """A body of several pieces is stored and streamed."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            body = bytes(range(256)) * 4096 * 5
+
+            put = await setting.alice.request("PUT", "/bucket/key", body)
+            got = await setting.alice.request("GET", "/bucket/key")
+
+            assert put.status == 200
+            assert (got.status, got.body == body) == (200, True)
+            assert got.headers["content-length"] == str(len(body))
+            assert got.is_complete
+
+        run(scenario)
+
+    def test_a_client_that_leaves_while_reading_is_noticed(self) -> None:
+        """Nobody goes on reading an object for a client who has left."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            await setting.alice.request("PUT", "/bucket/key", b"x" * 40 * MIB)
+            transfer = Transfer(deque([None]))
+
+            await setting.alice.exchange("GET", "/bucket/key", transfer, b"", {})
+
+            report = setting.records.reports[-1]
+            assert report.error_code == "ClientDisconnected"
+            assert report.response_bytes < 40 * MIB
+            assert not setting.records.crashes
+
+        run(scenario)

@@ -18,7 +18,9 @@ from functools import lru_cache
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _DAY_S = 86_400
+_DAY_MINUTES = 24 * 60
 _SECOND_MS = 1000
+_MINUTE_MS = 60 * _SECOND_MS
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, start=1)}
@@ -35,31 +37,35 @@ _LENIENT_FORMATS = (
 )
 
 
-@lru_cache(maxsize=1024)
-def _http_day(days: int) -> str:
+# A listing formats a thousand moments, many of them in the same minute.
+@lru_cache(maxsize=4096)
+def _http_minute(minutes: int) -> str:
+    days, minute = divmod(minutes, _DAY_MINUTES)
     day = date.fromordinal(_EPOCH_ORDINAL + days)
-    return f"{_WEEKDAYS[day.weekday()]}, {day.day:02d} {_MONTHS[day.month - 1]} {day.year:04d} "
+    hour, minute = divmod(minute, 60)
+    return (
+        f"{_WEEKDAYS[day.weekday()]}, {day.day:02d} {_MONTHS[day.month - 1]} {day.year:04d} "
+        f"{hour:02d}:{minute:02d}:"
+    )
 
 
-@lru_cache(maxsize=1024)
-def _iso_day(days: int) -> str:
-    return f"{date.fromordinal(_EPOCH_ORDINAL + days).isoformat()}T"
+@lru_cache(maxsize=4096)
+def _iso_minute(minutes: int) -> str:
+    days, minute = divmod(minutes, _DAY_MINUTES)
+    hour, minute = divmod(minute, 60)
+    return f"{date.fromordinal(_EPOCH_ORDINAL + days).isoformat()}T{hour:02d}:{minute:02d}:"
 
 
 def format_http_date(timestamp_ms: int) -> str:
     """``Fri, 24 May 2013 00:00:00 GMT``."""
-    days, second = divmod(timestamp_ms // _SECOND_MS, _DAY_S)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{_http_day(days)}{hour:02d}:{minute:02d}:{second:02d} GMT"
+    minutes, remainder_ms = divmod(timestamp_ms, _MINUTE_MS)
+    return f"{_http_minute(minutes)}{remainder_ms // _SECOND_MS:02d} GMT"
 
 
 def format_iso8601(timestamp_ms: int) -> str:
     """``2013-05-24T00:00:00.000Z``, the milliseconds always zero as in S3's documents."""
-    days, second = divmod(timestamp_ms // _SECOND_MS, _DAY_S)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{_iso_day(days)}{hour:02d}:{minute:02d}:{second:02d}.000Z"
+    minutes, remainder_ms = divmod(timestamp_ms, _MINUTE_MS)
+    return f"{_iso_minute(minutes)}{remainder_ms // _SECOND_MS:02d}.000Z"
 
 
 def format_basic(timestamp_ms: int) -> str:

@@ -3,6 +3,7 @@
 Without being asked boto3 still signs URLs by version 2 in us-east-1 and for endpoints of one's own.
 """
 
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -12,6 +13,7 @@ from tests.clients.scenarios.boto3_clients import client_with, owner_client
 from tests.clients.scenarios.session import Session
 
 KEY = "pre signed+ü.bin"
+EXPIRY_TIMEOUT_S = 20
 
 
 def reads_and_writes_by_urls_signed_by_default(session: Session) -> None:
@@ -47,7 +49,22 @@ def lists_and_overrides_headers_by_url(session: Session) -> None:
 
 
 def refuses_an_expired_url(session: Session) -> None:
-    """A URL that was good in the past is not good now."""
+    """A URL that was good a moment ago is refused once its time is over."""
+    s3 = client_with(session, session.access_key, session.secret_key, signature_version="s3v4")
+    s3.put_object(Bucket=session.bucket, Key=KEY, Body=b"bytes")
+    place = {"Bucket": session.bucket, "Key": KEY}
+    url = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=1)
+    given_up = time.perf_counter() + EXPIRY_TIMEOUT_S
+    status, document = _attempt(url)
+    while status == 200 and time.perf_counter() < given_up:
+        status, document = _attempt(url)
+
+    assert status == 403
+    assert b"<Code>AccessDenied</Code>" in document
+
+
+def refuses_an_expired_url_signed_by_default(session: Session) -> None:
+    """A URL that a plain client made for a time in the past is refused."""
     s3 = owner_client(session)
     s3.put_object(Bucket=session.bucket, Key=KEY, Body=b"bytes")
     place = {"Bucket": session.bucket, "Key": KEY}

@@ -20,6 +20,8 @@ _VERBS: dict[OpType, tuple[str, str]] = {
     OpType.DELETE_REPLACED: ("-", "removed, to be replaced"),
     OpType.IMPORT: ("=", "imported"),
 }
+# What the engine adds to an error that has been told already.
+_NOISE = ("update failed", "an unhandled error occurred: program exited with non-zero exit code")
 _KINDS = {
     "rucket:platform:Node": "node",
     "rucket:platform:Credentials": "credentials",
@@ -63,9 +65,8 @@ class EngineDisplay:
         self._progress.say(f"  {sign} {_title(step)} {verb}{because}")
 
     def _problem(self, urn: str | None, message: str) -> None:
-        # The engine repeats at the end that "update failed"; that says nothing.
         text = message.strip().removeprefix("error: ")
-        if text and text != "update failed" and text not in self.problems:
+        if text and not text.startswith(_NOISE) and text not in self.problems:
             self.problems.append(f"{_name(urn)}: {text}" if urn else text)
 
 

@@ -49,6 +49,6 @@ class BlockingWork(Generic[T]):
     async def _run(self, tasks: Tasks, work: Callable[..., T], arguments: tuple[Any, ...]) -> None:
         try:
             self._results.append(await tasks.run_blocking(work, *arguments))
-        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the result
+        except BaseException as error:  # noqa: BLE001 - for whoever awaits the result
             self._error = error
         self._ended.set_result(None)

@@ -230,7 +230,7 @@ class _BlobSink:
         self._digests = digests
         self._writer: BlobWriter | None = None
 
-    def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - called through a port
+    def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls it
         """Hashes and writes `data`; with the last of it, verifies and makes the blob durable."""
         if self._writer is None:
             size_bytes_expected = len(data) if is_last else self._payload.size_bytes

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -101,16 +102,9 @@ class CompletedParts:
     etag: str
 
 
-class Judgement(Protocol):
-    """What a CompleteMultipartUpload request says about the whole."""
-
-    def __call__(self, upload: MultipartUpload, parts: CompletedParts) -> Checksum | None:
-        """The checksum of the object.
-
-        Raises:
-            S3Error: it isn't the one the client meant, or the size isn't.
-        """
-        ...
+Judgement = Callable[[MultipartUpload, CompletedParts], "Checksum | None"]
+"""What a CompleteMultipartUpload request says about the whole: returns the checksum of the object,
+and raises S3Error if that, or the size, isn't what the client meant."""
 
 
 def parse_upload_id(text: str) -> bytes:

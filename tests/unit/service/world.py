@@ -1,0 +1,128 @@
+"""A gateway on simulated ports whose commands are applied at once: enough for the service layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rucket.ports.log import LogEntry
+from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.state.apply import apply_entries
+from rucket.state.commands import CreateBucket, encode_command
+from rucket.state.outcomes import Outcome, RecentOutcomes
+from rucket.state.rows import find_bucket, reference_count
+from tests.simulator.index import SimulatedIndexFile
+from tests.simulator.process import Process, SimulatedClock, SimulatedRandom, SimulatedTasks
+from tests.simulator.scheduler import Scheduler
+from tests.simulator.trace import Trace
+from tests.unit.fake_blobs import FakeBlobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from rucket.model.records import BucketInfo, Record
+
+T = TypeVar("T")
+
+OWNER_ID = "a" * 64
+INLINE_SIZE_BYTES_MAX = 1000
+_HLC_STEP = 1000 << 16
+
+
+def _nothing(_: Record) -> None:
+    return
+
+
+class DirectCommits:
+    """The `Commits` port without a log: a command is applied when it is committed.
+
+    Attributes:
+        before: called with every command before it is applied; may raise.
+        after: called after it was applied; may raise.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sequence_number = 0
+        self.commands: list[Record] = []
+        self.before: Callable[[Record], None] = _nothing
+        self.after: Callable[[Record], None] = _nothing
+
+    async def commit(self, command: Record) -> Outcome:
+        """See `Commits.commit`."""
+        await self._world.tasks.sleep(0.001)
+        self.before(command)
+        outcome = self.apply(command)
+        self.after(command)
+        return outcome
+
+    def apply(self, command: Record) -> Outcome:
+        """Applies a command, as if another gateway had sent it."""
+        self.commands.append(command)
+        self._sequence_number += 1
+        entry = LogEntry(
+            self._sequence_number, self._sequence_number * _HLC_STEP, encode_command(command)
+        )
+        with self._world.index.transaction() as transaction:
+            outcomes = apply_entries([entry], transaction, RecentOutcomes(transaction))
+        return outcomes[0][1]
+
+    async def ready(self) -> bool:
+        """See `Commits.ready`."""
+        return True
+
+
+class World:
+    """One gateway and what it stands on; `bucket` is there already."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.scheduler = Scheduler(seed, Trace())
+        self.process = Process(self.scheduler, "gateway")
+        self.tasks = SimulatedTasks(self.process)
+        self.index = SimulatedIndexFile(self.scheduler).open(self.process)
+        self.blobs = FakeBlobs()
+        self.commits = DirectCommits(self)
+        self.random = SimulatedRandom(self.scheduler, "gateway")
+        self.gateway = Gateway(
+            index=self.index,
+            commits=self.commits,
+            blobs=self.blobs,
+            tasks=self.tasks,
+            clock=SimulatedClock(self.scheduler, "gateway"),
+            random=self.random,
+            settings=ServiceSettings(
+                region="us-east-1",
+                domains=(),
+                users=(),
+                sealing_key=bytes(32),
+                version="0",
+                node_id="node",
+                started_at_ms=0,
+                inline_size_bytes_max=INLINE_SIZE_BYTES_MAX,
+            ),
+        )
+        self.bucket = self.make_bucket("bucket")
+
+    def make_bucket(self, name: str) -> BucketInfo:
+        """A bucket of `OWNER_ID`."""
+        self.commits.apply(CreateBucket(self.random.token_bytes(16), name, OWNER_ID))
+        with self.index.snapshot() as snapshot:
+            bucket = find_bucket(snapshot, name)
+        assert bucket is not None
+        return bucket
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs `main`, and then everything it left running, to the end."""
+
+        async def whole() -> T:
+            try:
+                return await main
+            finally:
+                await self.tasks.sleep(10)
+
+        return self.scheduler.run(self.process, whole())
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is open, and every blob there is named by a row."""
+        with self.index.snapshot() as snapshot:
+            named = all(reference_count(snapshot, blob_id) for blob_id in self.blobs.finished)
+        return named and not self.blobs.open_readers and not self.blobs.open_writers

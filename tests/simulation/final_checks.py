@@ -116,8 +116,9 @@ async def check_that_nothing_is_left_over(gateway: Gateway) -> None:
     while await collect_garbage(gateway):
         pass
     await remove_orphans(gateway)
-    check_rows(gateway)
-    on_disk = [blob_id for blob_id, _ in gateway.blobs.list_ids(None, _ROW_COUNT_MAX)]
+    await gateway.tasks.run_blocking(check_rows, gateway)
+    listed = await gateway.tasks.run_blocking(gateway.blobs.list_ids, None, _ROW_COUNT_MAX)
+    on_disk = [blob_id for blob_id, _ in listed]
     with gateway.index.snapshot() as snapshot:
         needed = sorted(_needed_blobs(snapshot))
     if on_disk != needed:

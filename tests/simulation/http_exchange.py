@@ -22,6 +22,10 @@ _DELAYS_S = (0.0001, 0.001, 0.01)
 _PIECE_COUNT_MAX = 4
 
 
+class AnswerBrokenOffError(ConnectionLostError):
+    """The gateway closed the connection in the middle of an answer, or before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """A request as it is sent. Header names in lower case."""
@@ -55,6 +59,7 @@ async def exchange(gateway: RunningGateway, request: HttpRequest) -> HttpRespons
 
     Raises:
         ConnectionLostError: the gateway died; nobody knows what it has done before.
+        AnswerBrokenOffError: it lives, but the answer isn't whole.
     """
     return await _Exchange(gateway, request).carry_out()
 
@@ -98,7 +103,9 @@ class _Exchange:
     async def _serve(self) -> None:
         await self._delay()
         await self._gateway.app(self._scope(), self._receive, self._send)
-        assert self._is_complete, "the application returned before it had answered"
+        if not self._is_complete:
+            error = AnswerBrokenOffError(f"an answer of {self._gateway.process.name} broke off")
+            self._later(lambda: self._answered.set_exception(error))
 
     def _scope(self) -> dict[str, Any]:
         request = self._request

@@ -41,6 +41,7 @@ class Nemesis:
         if disk_fails:
             self._deeds += [
                 ("fail syncs", self._fail_syncs),
+                ("fail reads and writes", self._fail_reads_and_writes),
                 ("fill the disk", self._fill_disk),
             ]
 
@@ -80,6 +81,12 @@ class Nemesis:
         faults.sync_error_rate = self._random.choice((0.1, 1.0))
         self._mend_disk_later()
 
+    def _fail_reads_and_writes(self) -> None:
+        faults = self._world.machine.device.faults
+        faults.read_error_rate = self._random.choice((0.0, 0.1))
+        faults.write_error_rate = self._random.choice((0.0, 0.1))
+        self._mend_disk_later()
+
     def _fill_disk(self) -> None:
         device = self._world.machine.device
         used_bytes = device.capacity_bytes - device.free_bytes()
@@ -93,4 +100,6 @@ class Nemesis:
     def _mend_disk(self) -> None:
         device = self._world.machine.device
         device.faults.sync_error_rate = 0.0
+        device.faults.read_error_rate = 0.0
+        device.faults.write_error_rate = 0.0
         device.capacity_bytes = device.capacity_bytes_whole

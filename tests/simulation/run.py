@@ -86,6 +86,8 @@ class _Plan:
     client_count: int
     request_count: int
     disk_fails: bool
+    inline_size_bytes_max: int
+    log_segment_size_bytes: int
 
     @classmethod
     def of(cls, seed: int) -> _Plan:
@@ -95,6 +97,8 @@ class _Plan:
             client_count=source.randint(1, 4),
             request_count=source.randint(20, 60),
             disk_fails=source.random() < 0.25,
+            inline_size_bytes_max=source.choice((0, 300, 2048, 8192)),
+            log_segment_size_bytes=source.choice((32 * 1024, 128 * 1024, 512 * 1024)),
         )
 
 
@@ -124,6 +128,8 @@ class _Run:
             WorldSettings(
                 make_app=make_app,
                 gateway_count=plan.gateway_count,
+                inline_size_bytes_max=plan.inline_size_bytes_max,
+                log_segment_size_bytes=plan.log_segment_size_bytes,
                 wrap_log=sabotage.wrap_log,
                 processes_may_fail=plan.disk_fails,
             ),
@@ -155,6 +161,7 @@ class _Run:
         """Runs everything and checks it."""
         world = self._world
         try:
+            world.prepare_disk()
             world.scheduler.run(world.clients, self._live())
         finally:
             world.scheduler.close()
@@ -189,7 +196,7 @@ class _Run:
         world.cut_power()
         await self._read_all()
         gateway = world.gateway_of_clients()
-        check_rows(gateway)
+        await gateway.tasks.run_blocking(check_rows, gateway)
         await world.client_tasks.sleep(_UPLOADS_END_AFTER_S)
         world.machine.clock.leap(_ORPHANS_ARE_OLD_AFTER_MS)
         world.client_clock.leap(_ORPHANS_ARE_OLD_AFTER_MS)

@@ -15,7 +15,13 @@ from defusedxml.ElementTree import fromstring
 from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.payload_hash import PayloadKind
 from rucket.wire.sigv4.signer import SigningCredentials, sign_headers
-from tests.simulation.http_exchange import HttpRequest, HttpResponse, RunningGateway, exchange
+from tests.simulation.http_exchange import (
+    AnswerBrokenOffError,
+    HttpRequest,
+    HttpResponse,
+    RunningGateway,
+    exchange,
+)
 from tests.simulator.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ _XMLNS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
 class UnavailableError(Exception):
-    """A read was answered with 503: it says nothing."""
+    """A read was answered with 503, or a range wasn't there: it says nothing."""
 
 
 class UnexpectedAnswerError(SimulationError):
@@ -128,7 +134,12 @@ class S3Client:
         patience_s = REQUEST_TIMEOUT_S
         if self._random.random() < _HANG_UP_RATE:
             patience_s = self._random.random() * _HANG_UP_AFTER_S_MAX
-        response = await self._tasks.within(patience_s, exchange(gateway, request))
+        try:
+            response = await self._tasks.within(patience_s, exchange(gateway, request))
+        except AnswerBrokenOffError as error:
+            if not self._disk_fails:
+                raise SimulationError(f"{method} {path}?{query}: {error}") from error
+            raise
         return request, response
 
     def _unknown(self, request: HttpRequest, response: HttpResponse) -> str:
@@ -182,16 +193,24 @@ class S3Client:
             return ""
         return _child_text(root, "ETag").strip('"')
 
-    async def get(self, key: str, *, head: bool = False) -> FoundObject | None:
-        """GetObject or HeadObject; None if there is no such object.
+    async def get(
+        self, key: str, *, head: bool = False, span: tuple[int, int] | None = None
+    ) -> FoundObject | None:
+        """GetObject, maybe of the bytes from one to another, or HeadObject; None if there is no
+        such object.
 
         Raises:
             UnavailableError: the server couldn't say.
         """
-        request, response = await self.send("HEAD" if head else "GET", f"/{BUCKET}/{key}")
+        headers = {} if span is None else {"range": f"bytes={span[0]}-{span[1]}"}
+        request, response = await self.send(
+            "HEAD" if head else "GET", f"/{BUCKET}/{key}", "", headers
+        )
         if response.status == 404 and (head or _code(response) == "NoSuchKey"):
             return None
-        if response.status != 200:
+        if response.status == 416 and span is not None:
+            raise UnavailableError
+        if response.status != (200 if span is None else 206):
             self._unknown(request, response)
             raise UnavailableError
         size_bytes = int(response.headers["content-length"])

@@ -58,7 +58,9 @@ class Book:
             self.etags[write_id] = etag
             self.bodies[etag] = body
 
-    def check_found(self, key: str, found: FoundObject, *, head: bool) -> None:
+    def check_found(
+        self, key: str, found: FoundObject, *, head: bool, span: tuple[int, int] | None = None
+    ) -> None:
         """Compares what was read with what was written.
 
         Raises:
@@ -70,6 +72,8 @@ class Book:
         if self.etags.setdefault(found.write_id, found.etag) != found.etag:
             raise WrongBytesError(f"{what}: the write had {self.etags[found.write_id]}")
         body = self.bodies.get(found.etag)
+        if body is not None and span is not None:
+            body = body[span[0] : span[1] + 1]
         if body is None or found.size_bytes != len(body) or (not head and found.body != body):
             raise WrongBytesError(f"{what}: {found.size_bytes} bytes that nobody wrote")
 
@@ -166,15 +170,21 @@ class Client:
         self._end(operation, await self._s3.delete(key))
 
     async def _get(self) -> None:
-        await self.read(self._random.choice(ALL_KEYS), head=self._random.random() < 0.2)
+        how = self._random.random()
+        span = (self._random.randint(0, 300), self._random.randint(300, 20_000))
+        await self.read(
+            self._random.choice(ALL_KEYS), head=how < 0.2, span=span if how > 0.8 else None
+        )
 
-    async def read(self, key: str, *, head: bool = False) -> str | None:
-        """Reads an object and checks it; the write it is of."""
+    async def read(
+        self, key: str, *, head: bool = False, span: tuple[int, int] | None = None
+    ) -> str | None:
+        """Reads an object, or a part of it, and checks that; the write it is of."""
         started_s = self._now_s()
-        found = await self._s3.get(key, head=head)
+        found = await self._s3.get(key, head=head, span=span)
         self._count("read")
         if found is not None:
-            self._book.check_found(key, found, head=head)
+            self._book.check_found(key, found, head=head, span=span)
         value = None if found is None else found.write_id
         self._book.history.read(self.name, key, (value,), started_s, self._now_s())
         return value

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 
     from rucket.ports.log import Log
     from rucket.wire.asgi import Application
+    from rucket.wire.request_observer import RequestObserver, RequestReport
     from tests.simulator.trace import Trace
 
-    AppMaker = Callable[[Gateway], Application]
+    AppMaker = Callable[[Gateway, RequestObserver], Application]
     LogWrapper = Callable[[Log], Log]
 
 CREDENTIALS = SigningCredentials("root", "root-secret-of-the-simulation")
@@ -79,6 +80,26 @@ class WorldSettings:
     inline_size_bytes_max: int = 2048
     wrap_log: LogWrapper | None = None
     processes_may_fail: bool = False
+
+
+class _Observer:
+    """Has the run fail when a request crashes for no good reason."""
+
+    def __init__(self, settings: WorldSettings) -> None:
+        self._settings = settings
+
+    def finished(self, report: RequestReport) -> None:
+        """See `RequestObserver.finished`."""
+
+    def crashed(
+        self,
+        request_id: str,  # noqa: ARG002 - the port's
+        operation: str,
+        error: Exception,
+    ) -> None:
+        """See `RequestObserver.crashed`."""
+        if not (self._settings.processes_may_fail and isinstance(error, DeviceError)):
+            raise ProcessFailedError(f"{operation} crashed: {error!r}") from error
 
 
 class Role:
@@ -156,6 +177,7 @@ class World:
         ]
         self.maintenance = Role(self, "maintenance", self._run_maintenance)
         self._node_was_ready = False
+        self._observer = _Observer(settings)
         self._running_gateways: dict[str, RunningGateway] = {}
 
     @property
@@ -163,12 +185,15 @@ class World:
         """All roles of the machine."""
         return [self.node, *self.gateways, self.maintenance]
 
-    def start(self) -> None:
-        """Prepares the disk and starts all processes."""
+    def prepare_disk(self) -> None:
+        """Makes the directories that are there before anything runs."""
         setup = self.machine.start("setup")
         disk = self.machine.device.attach(setup)
         FileBlobs(disk, BLOB_DIRECTORY).prepare()
         setup.kill()
+
+    def start(self) -> None:
+        """Starts all processes."""
         self.node.start()
 
     def cut_power(self) -> None:
@@ -235,7 +260,7 @@ class World:
 
     async def _run_gateway(self, process: Process) -> None:
         gateway = self._make_gateway(process)
-        running = RunningGateway(process, self.settings.make_app(gateway))
+        running = RunningGateway(process, self.settings.make_app(gateway, self._observer))
         self._running_gateways[process.name] = running
 
         def forget() -> None:

@@ -187,7 +187,7 @@ class SimulatedFile:
 
     def read_cached_at(self, offset: int, size_bytes: int) -> bytes | None:
         """See `File.read_cached_at`."""
-        self._begin(f"read cached {offset} +{size_bytes}")
+        self._begin(f"read cached {offset} +{size_bytes}", blocks=False)
         if self._device.random.random() < self._device.faults.uncached_rate:
             return None
         data = self._inode.contents.read(offset, size_bytes)
@@ -238,8 +238,8 @@ class SimulatedFile:
             self._inode.open_count -= 1
             self._device.give_back_if_unused(self._inode)
 
-    def _begin(self, what: str) -> None:
-        self._disk.begin(f"{what} in {self._path} #{self._inode.number}")
+    def _begin(self, what: str, *, blocks: bool = True) -> None:
+        self._disk.begin(f"{what} in {self._path} #{self._inode.number}", blocks=blocks)
         if not self._open:
             raise DeviceError(f"{self._path} is closed") from OSError(errno.EBADF, self._path)
 
@@ -323,9 +323,11 @@ class SimulatedDisk:
         self.begin(f"free bytes of {path}")
         return self.device.free_bytes()
 
-    def begin(self, what: str) -> None:
+    def begin(self, what: str, *, blocks: bool = True) -> None:
         """Passes the crash point before an operation, and notes the operation."""
         self.process.check_alive()
+        if blocks:
+            self.process.scheduler.refuse_on_loop(what)
         self.device.operation_count += 1
         self.device.crash_point(what)
         self.process.check_alive()

@@ -218,6 +218,11 @@ class Scheduler:
         if self._in_blocking_work:
             raise SimulationError(f"{what}: not from blocking work, which is another thread")
 
+    def refuse_on_loop(self, what: str) -> None:
+        """Fails the run if called from a task: in production that would block the event loop."""
+        if self.current_task is not None:
+            raise SimulationError(f"{what}: blocks the loop; it belongs into run_blocking")
+
     def run_work(self, process: Process, work: Callable[[], T]) -> T:
         """Calls `work` as a thread of `process` would."""
         self.current_process, self._in_blocking_work = process, True

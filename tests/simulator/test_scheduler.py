@@ -15,6 +15,7 @@ from tests.simulator.errors import (
     SimulationError,
     UnawaitedFailureError,
 )
+from tests.simulator.machine import SimulatedMachine
 from tests.simulator.process import Process, SimulatedClock, SimulatedTasks
 from tests.simulator.scheduler import Scheduler
 from tests.simulator.trace import Trace
@@ -120,6 +121,20 @@ def test_promises_are_not_set_from_blocking_work() -> None:
         await run.tasks.run_blocking(run.tasks.promise().set_result, None)
 
     with pytest.raises(SimulationError, match="another thread"):
+        run.run(main())
+
+
+def test_disk_is_not_used_on_the_loop() -> None:
+    """What blocks belongs into `run_blocking`; called from a task it fails the run."""
+    run = Run()
+    machine = SimulatedMachine(run.scheduler, "machine")
+    disk = machine.device.attach(run.process)
+
+    async def main() -> None:
+        await run.tasks.run_blocking(disk.make_directory, "/data")
+        disk.list_directory("/data")
+
+    with pytest.raises(SimulationError, match="blocks the loop"):
         run.run(main())
 
 

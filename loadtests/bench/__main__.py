@@ -36,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         report = _bench(options, _without_secrets(arguments), messages)
     except (EndpointError, LoadError) as error:
-        messages.print(f"{error}\nNothing was written.", style="red", markup=False)
+        for one in _chain(error):
+            messages.print(str(one), style="red", markup=False)
+        messages.print("Nothing was written.", style="red")
         return FAILED
     except KeyboardInterrupt:
         messages.print("Interrupted; nothing was written.", style="red")
@@ -46,6 +48,16 @@ def main(arguments: Sequence[str]) -> int:
         write_report(report, options.report)
         messages.print(f"written to {options.report}")
     return 0
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """What went wrong first, then what went wrong while cleaning up after it."""
+    found: list[BaseException] = []
+    while error is not None:
+        if isinstance(error, EndpointError | LoadError):
+            found.insert(0, error)
+        error = error.__context__
+    return found
 
 
 def _bench(options: Options, command: str, messages: Console) -> Report:

@@ -105,8 +105,25 @@ class Store:
         return str(made["ResponseMetadata"]["HTTPHeaders"].get("server", "unknown"))
 
     def close(self) -> None:
-        """Remove the bucket and all that the run has put into it."""
+        """Remove the bucket and all that the run has put into it.
+
+        Raises:
+            EndpointError: The store would not have it; the bucket is still there.
+        """
+        try:
+            self._remove_bucket()
+        except (ClientError, BotoCoreError) as error:
+            raise EndpointError(
+                f"{self.name}: bucket {self.bucket} could not be removed: {error}"
+            ) from error
+
+    def _remove_bucket(self) -> None:
         s3 = self.s3()
+        for upload_page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+            for upload in upload_page.get("Uploads", []):
+                s3.abort_multipart_upload(
+                    Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
             rows = page.get("Contents", [])
             if rows:

@@ -75,15 +75,19 @@ def _section(name: str, values: Mapping[str, SettingValue]) -> str:
 
 
 def _key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+    return key if _BARE_KEY.fullmatch(key) else _text(key)
 
 
 def _value(value: SettingValue) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
+        return "[" + ", ".join(_text(item) for item in value) + "]"
     if isinstance(value, str):
-        # A TOML basic string escapes like JSON's; DEL is the one character only TOML forbids.
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return _text(value)
     return repr(value)
+
+
+def _text(text: str) -> str:
+    # A TOML basic string escapes like JSON's, but knows no surrogate pairs, and forbids DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,8 @@ class LocalProcesses:
                     f"node {plan.region}/{plan.name}: can't run {plan.command[0]}: {error}"
                 ) from error
         files.log.chmod(0o600)
+        # While we live, whoever we started is reaped when it ends; afterwards init does that.
+        threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
         identity = identify(process.pid)
         if identity is not None:
             files.write_record(NodeRecord(identity, plan.command, digest(render(settings))))

@@ -48,11 +48,11 @@ def open_admin_client(endpoint: str | None, config: Path | None, clock: Clock) -
     file_credentials = None
     if config is not None:
         settings = load_settings(config, {})
-        endpoint = endpoint or settings.server.endpoint
+        endpoint = settings.server.endpoint if endpoint is None else endpoint
         file_credentials = SigningCredentials(
             settings.auth.access_key, settings.auth.secret_key.get_secret_value()
         )
-    url = _parse_endpoint(endpoint or DEFAULT_ENDPOINT)
+    url = _parse_endpoint(DEFAULT_ENDPOINT if endpoint is None else endpoint)
     credentials = file_credentials or _environment_credentials() or _default_credentials(url)
     return AdminClient(url, credentials, clock)
 

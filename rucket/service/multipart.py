@@ -239,12 +239,12 @@ async def complete_upload(
         S3Error: by `judge`.
     """
     parts_digest = _digest(requested)
+    requested = _last_of_each_number(requested)
     for _ in range(COMPLETE_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
             upload = find_upload(snapshot, name.bucket.bucket_id, name.key, name.upload_id)
             if upload is None:
                 return _completed_before(snapshot, name, parts_digest)
-        _check_order(requested)
         found = await _find_parts(gateway, name, requested, upload)
         parts = _put_together(requested, [part for part, _ in found])
         command = CompleteMultipartUpload(
@@ -293,10 +293,13 @@ def _completed_before(snapshot: Snapshot, name: UploadName, parts_digest: bytes)
     return StoredObject(completed.etag, modified_ms, completed.checksum)
 
 
-def _check_order(requested: Sequence[RequestedPart]) -> None:
+def _last_of_each_number(requested: Sequence[RequestedPart]) -> list[RequestedPart]:
+    """The parts in order. A client that sent a part twice may list it twice: the last one counts,
+    as it does among the parts themselves."""
     for part, following in itertools.pairwise(requested):
-        if part.part_number >= following.part_number:
+        if part.part_number > following.part_number:
             raise InvalidPartOrder
+    return list({part.part_number: part for part in requested}.values())
 
 
 async def _find_parts(

@@ -12,6 +12,14 @@ _UNSAFE = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 
 
+_UNREPRESENTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def is_representable(text: str) -> bool:
+    """Whether XML 1.0 can carry ``text``."""
+    return _UNREPRESENTABLE.search(text) is None
+
+
 def escape(text: str) -> str:
     """``text`` as the content of an element; the result can always be encoded as UTF-8."""
     return _UNSAFE.sub(_reference, text) if _UNSAFE.search(text) else text

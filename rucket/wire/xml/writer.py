@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rucket.wire.percent_encoding import uri_encode
 from rucket.wire.timestamps import format_iso8601
-from rucket.wire.xml.escaping import escape
+from rucket.wire.xml.escaping import escape, is_representable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,9 +62,12 @@ def write_location_constraint(location: str) -> bytes:
 def write_list_bucket(result: ListBucketResult) -> bytes:
     """ListObjects, version 1."""
     encode = _key_encoder(url_encoded=result.url_encoded)
+    # Clients of version 1 (botocore among them) don't decode the prefix, so it stays as it is
+    # wherever it can.
+    prefix = escape(result.prefix) if is_representable(result.prefix) else encode(result.prefix)
     return _document(
         "ListBucketResult",
-        f"<Name>{escape(result.bucket)}</Name><Prefix>{encode(result.prefix)}</Prefix>"
+        f"<Name>{escape(result.bucket)}</Name><Prefix>{prefix}</Prefix>"
         f"<Marker>{encode(result.marker)}</Marker>"
         f"{_optional('NextMarker', result.next_marker, encode)}"
         f"<MaxKeys>{result.max_keys}</MaxKeys>{_if_any('Delimiter', result.delimiter, encode)}"

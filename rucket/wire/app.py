@@ -50,6 +50,7 @@ _HEALTH_BUCKET = "minio"
 _LIVE_KEY = "health/live"
 _READY_KEY = "health/ready"
 _READY_TIMEOUT_S = 5.0
+_DISCARDED_WHEN_SHEDDING_BYTES_MAX = 64 * 1024
 _RETRY_AFTER_S = "1"
 _RETRY_AFTER_STATUS = 503
 _UNAVAILABLE_MESSAGES: dict[type[OperatingError], str] = {
@@ -133,6 +134,7 @@ class _S3Application:
         is_health = exchange.raw_path.startswith(HEALTH_PREFIX)
         if self._in_flight_count > self._gateway.settings.requests_in_flight_max and not is_health:
             exchange.operation = "Shed"
+            exchange.discarded_bytes_max = _DISCARDED_WHEN_SHEDDING_BYTES_MAX
             raise SlowDown
         host = exchange.headers.get("host", "")
         target = resolve_target(host, exchange.raw_path, self._gateway.settings.domains)

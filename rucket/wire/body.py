@@ -106,6 +106,7 @@ class IncomingBytes:
         self._idle_timeout_s = idle_timeout_s
         self._awaits_continue = "expect" in headers
         self.has_ended = not has_body(headers)
+        self._announced_bytes = _announced_bytes(headers)
         self.has_broken_off = False
         self.received_bytes = 0
 
@@ -141,9 +142,12 @@ class IncomingBytes:
     async def discard(self, size_bytes_max: int) -> None:
         """Reads on until the end, so that the client gets to see an early answer.
 
-        Stops as well after `size_bytes_max` bytes, or when the client is gone or too slow.
+        Doesn't begin with more than `size_bytes_max` bytes, where the client said how many it will
+        be; stops after as many, or when the client is gone or too slow.
         """
         limit = self.received_bytes + size_bytes_max
+        if self._announced_bytes > limit:
+            return
         while not self.has_ended and self.received_bytes < limit:
             try:
                 await self.read()
@@ -271,6 +275,12 @@ class RequestBody:
 def has_body(headers: Mapping[str, str]) -> bool:
     """Whether the headers announce a body. Source: RFC 9112 §6.3."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _announced_bytes(headers: Mapping[str, str]) -> int:
+    """The content length; 0 where it isn't known, or isn't one."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 async def read_small(body: Body, size_bytes_max: int) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rucket.wire.operation import S3Response
 
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
-"""How much of a body is read after an early answer, so that the client comes to reading it."""
+"""How much of a body is read before an early answer, so that the client comes to reading it."""
 
 DISCARDING_S_MAX = 5.0
 
@@ -38,6 +38,7 @@ class Exchange:
     Attributes:
         operation, access_key_id, error_code, status: what becomes known, for the report.
         response_bytes: of the body, as far as it was sent.
+        discarded_bytes_max: how much that nobody wants is read for this client's sake.
     """
 
     def __init__(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +59,7 @@ class Exchange:
         self.error_code = ""
         self.status = 0
         self.response_bytes = 0
+        self.discarded_bytes_max = DISCARDED_BYTES_MAX
 
     @property
     def target(self) -> str:
@@ -101,19 +103,23 @@ class Exchange:
             headers.append((b"content-length", str(len(body)).encode()))
         if self.method == "HEAD":
             body = b""
-        # The answer goes out before the rest of the request is read, and is complete by its
-        # length; the connection stays open until the client has sent what it was sending.
-        is_left_unread = self.incoming.is_left_unread
+        await self._discard_rest()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": is_left_unread})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
         self.response_bytes = len(body)
-        if is_left_unread:
-            await self._discard_rest()
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _discard_rest(self) -> None:
+        """Reads what the client is still sending, if that isn't much.
+
+        The server closes the connection once it has answered and something is left unread; a
+        client that is sending then may never get to see the answer.
+        """
+        if not self.incoming.is_left_unread:
+            return
         try:
-            await self._tasks.within(DISCARDING_S_MAX, self.incoming.discard(DISCARDED_BYTES_MAX))
+            await self._tasks.within(
+                DISCARDING_S_MAX, self.incoming.discard(self.discarded_bytes_max)
+            )
         except TimeoutError:
             return
 

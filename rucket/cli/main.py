@@ -84,11 +84,11 @@ def main() -> None:
         app()
     except ConfigurationError as error:
         _fail(error, _EXIT_CONFIGURATION_ERROR)
-    except RucketError as error:
+    except (RucketError, OSError) as error:
         _fail(error, _EXIT_OPERATING_ERROR)
 
 
-def _fail(error: RucketError, exit_code: int) -> None:
+def _fail(error: RucketError | OSError, exit_code: int) -> None:
     if os.environ.get("RUCKET_DEBUG"):
         raise error
     typer.echo(f"rucket: {' '.join(str(error).split())}", err=True)

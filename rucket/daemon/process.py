@@ -115,4 +115,8 @@ def _order_file(order: ChildOrder, settings: Settings) -> Iterator[int]:
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What children inherit: nothing that may hold a setting, and so a secret."""
-    return {name: value for name, value in ours.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+    return {
+        name: value
+        for name, value in ours.items()
+        if not name.upper().startswith(ENVIRONMENT_PREFIX)
+    }

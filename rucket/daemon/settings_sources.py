@@ -95,8 +95,10 @@ def _read_file(file: Path | None) -> _Source:
 
 def _read_environment() -> _Source:
     for variable in sorted(os.environ):
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split(ENVIRONMENT_DELIMITER)
+        if variable.upper().startswith(
+            ENVIRONMENT_PREFIX
+        ):  # in any case, as the library reads them
+            path = variable[len(ENVIRONMENT_PREFIX) :].lower().split(ENVIRONMENT_DELIMITER)
             _refuse_unknown(f"the environment variable {variable}", path)
     try:
         values = EnvSettingsSource(Settings)()

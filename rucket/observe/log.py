@@ -43,7 +43,11 @@ _COLOR_END: Final = "\x1b[0m"
 
 
 def get_logger(name: str) -> Logger:
-    """A logger for the module `name`. May be had before `configure_logging`."""
+    """A logger for the module `name`.
+
+    It may be had before `configure_logging`, but `bind` only afterwards: what is bound stays as
+    logging was configured then.
+    """
     return cast("Logger", structlog.get_logger(module=name))
 
 

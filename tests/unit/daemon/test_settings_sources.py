@@ -90,6 +90,7 @@ def test_errors_in_the_file_name_file_and_key(file: Path, text: str, message: st
     ("variable", "value", "message"),
     [
         ("RUCKET__SERVER__BND", "1", "server.bnd; did you mean server.bind?"),
+        ("rucket__server__bnd", "1", "server.bnd; did you mean server.bind?"),
         ("RUCKET__NOTHING", "1", "there is no setting nothing"),
         ("RUCKET__CLUSTER__ENABLED", "true", NO_CLUSTER_YET),
         ("RUCKET__SERVER__WORKERS", "many", "server.workers"),

@@ -2,7 +2,7 @@
 
 The application has verified the signature and that it is the root user's before anything here
 runs; it hands over the whole, verified body. Errors are
-``{"error": {"code": …, "message": …}}``. `docs/operations/` describes the API.
+``{"error": {"code": …, "message": …}}``.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pulumi import automation
 from rucket_platform.errors import StackError
 from rucket_platform.stacks.display import EngineDisplay, EngineLog
 from rucket_platform.stacks.recovery import break_stale_locks, drop_pending_operations
+from rucket_platform.stacks.stack_file import without_salt
 from rucket_platform.stacks.workspace import (
     OVERRIDING_VARIABLES,
     PROJECT,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from rucket_platform.tools.progress import Progress
 
 _PROJECT_STUB = f"name: {PROJECT}\nruntime: python\n"
-_SALT_KEY = "encryptionsalt:"
-_ENCRYPTED_VALUE = "secure:"
 
 
 class Engine:
@@ -119,7 +118,7 @@ class Engine:
             self._progress.say(f"the last run was cut off: {dropped} operations are begun again")
         log = EngineLog(self._workspace.engine_log)
         step = self._progress.step(f"{title} {self._workspace.stack}", usually=usually)
-        with step as show, _unchanged(self._workspace.stack_file):
+        with step as show, without_salt(self._workspace):
             display = EngineDisplay(self._progress, show)
             try:
                 operate(
@@ -181,15 +180,3 @@ def _plain(error: automation.CommandError) -> str:
         )
     _, _, standard_error = text.partition("stderr:")
     return standard_error.strip() or text.strip()
-
-
-@contextmanager
-def _unchanged(stack_file: Path) -> Iterator[None]:
-    """Take back the salt that the engine writes into a stack file: the state has it too."""
-    before = stack_file.read_bytes()
-    try:
-        yield
-    finally:
-        text = before.decode()
-        if _SALT_KEY not in text and _ENCRYPTED_VALUE not in text:
-            stack_file.write_bytes(before)

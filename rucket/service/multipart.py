@@ -294,8 +294,11 @@ def _completed_before(snapshot: Snapshot, name: UploadName, parts_digest: bytes)
 
 
 def _last_of_each_number(requested: Sequence[RequestedPart]) -> list[RequestedPart]:
-    """The parts in order. A client that sent a part twice may list it twice: the last one counts,
-    as it does among the parts themselves."""
+    """The parts in order.
+
+    A client that sent a part twice may list it twice: the last one counts, as it does among the
+    parts themselves.
+    """
     for part, following in itertools.pairwise(requested):
         if part.part_number > following.part_number:
             raise InvalidPartOrder

@@ -22,13 +22,14 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def end_with_parent(parent_pid: int) -> None:
     """Makes the kernel kill this process when its parent ends; for the moment before an exec.
 
-    The setting survives the exec. Also ignores SIGINT, which a terminal sends to every process of
-    the foreground group: the parent alone decides in what order its children end.
+    The setting survives the exec. Also ignores what a terminal, or whoever ends a whole group,
+    sends to all processes at once: the parent alone decides in what order its children end.
     """
     failed = _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0
     if failed or os.getppid() != parent_pid:  # it ended before we asked
         os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def name_process(name: str) -> None:

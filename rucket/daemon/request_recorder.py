@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rucket.observe.access_log import FLUSH_INTERVAL_S, AccessLog
+from rucket.observe.log import process_name
 from rucket.observe.metrics import RequestMetrics
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class RequestRecorder:
 
     def __init__(self, clock: Clock, *, log_requests: bool, pretty: bool) -> None:
         self._metrics = RequestMetrics()
-        self._access_log = AccessLog(clock, "gateway", pretty=pretty) if log_requests else None
+        self._access_log = AccessLog(clock, process_name(), pretty=pretty) if log_requests else None
 
     def finished(self, report: RequestReport) -> None:
         """See `RequestObserver.finished`."""

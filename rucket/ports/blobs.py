@@ -33,7 +33,7 @@ class BlobReader(Protocol):
         """How many bytes were written."""
         ...
 
-    def read(self, offset: int, size_bytes: int) -> bytes | memoryview:
+    def read(self, offset: int, size_bytes: int) -> bytes:
         """Exactly `size_bytes` bytes from `offset` on, verified.
 
         Raises:
@@ -41,7 +41,7 @@ class BlobReader(Protocol):
         """
         ...
 
-    def read_cached(self, offset: int, size_bytes: int) -> bytes | memoryview | None:
+    def read_cached(self, offset: int, size_bytes: int) -> bytes | None:
         """As `read`, but None where that would have to wait for the device."""
         ...
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PIECE_SIZE_BYTES = 1024 * 1024
 CACHED_READ_SIZE_BYTES_MAX = 128 * 1024
 
-Piece = bytes | memoryview
+Piece = bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Apply: what a command does to the rows. S3's rules of mutation, as one pure function.
 
-Pure means: from the command, its place and stamp in the log, and the rows, and from nothing else.
-No clock, no configuration, no randomness, no order of a set. Two nodes that apply the same log
-have the same rows to the byte, and a replay after a crash repeats what was answered before it.
+Pure means: from the command, its place and stamp in the log, and the rows, and from nothing
+else. No clock, no configuration, no randomness, no order of a set. Two nodes that apply the
+same log have the same rows to the byte, and a replay after a crash repeats what was answered
+before it.
 
 Total means: every command that decodes has an outcome. What a client did wrong, or what changed
 since its gateway looked, is an outcome (`Rejected`, `Conflicted`) and not an exception. An exception

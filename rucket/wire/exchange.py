@@ -127,7 +127,7 @@ class Exchange:
         self,
         status: int,
         headers: list[tuple[bytes, bytes]],
-        pieces: AsyncIterator[bytes | memoryview],
+        pieces: AsyncIterator[bytes],
     ) -> None:
         watch = self._tasks.spawn(self._disconnected(), "watch client")
         count = 0
@@ -136,6 +136,7 @@ class Exchange:
             async for piece in pieces:
                 if watch.done():
                     raise ClientDisconnectedError
+                # Bytes, not a memoryview, which Granian would take apart byte by byte.
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
                 self.response_bytes += len(piece)
                 count += 1
@@ -152,7 +153,7 @@ class Exchange:
             pass
 
 
-async def close_pieces(pieces: AsyncIterator[bytes | memoryview]) -> None:
+async def close_pieces(pieces: AsyncIterator[bytes]) -> None:
     """Ends an iterator, so that it gives back what it holds."""
     close = getattr(pieces, "aclose", None)
     if close is not None:

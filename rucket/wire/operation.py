@@ -87,7 +87,7 @@ class S3Response:
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes | memoryview] = b""
+    body: bytes | AsyncIterator[bytes] = b""
 
 
 Operation = Callable[["S3Request", "Gateway"], Awaitable[S3Response]]

@@ -45,7 +45,9 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path) -> None
             writers = _work_and_kill(server, writers, role, choose.uniform(*_SECONDS_OF_WORK))
             _check(server, writers)
             if cycle % 10 == 9:
-                print(f"{cycle + 1} cycles, {sum(w.acknowledged_count for w in writers)} acknowledged")
+                print(
+                    f"{cycle + 1} cycles, {sum(w.acknowledged_count for w in writers)} acknowledged"
+                )
     finally:
         server.kill()
     acknowledged = sum(writer.acknowledged_count for writer in writers)

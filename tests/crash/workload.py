@@ -33,7 +33,9 @@ def connect(endpoint: str, credentials: Credentials) -> S3Client:
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         config=Config(
-            retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60,
+            retries={"total_max_attempts": 1},
+            connect_timeout=5,
+            read_timeout=60,
             s3={"addressing_style": "path"},
         ),
     )
@@ -74,7 +76,8 @@ class Writer(threading.Thread):
         while not self._stopping.is_set():
             history = self._random.choice(self.histories)
             action = self._random.choices(
-                (self._put_object, self._delete_object, self._multipart, self._read_object), (60, 10, 3, 27)
+                (self._put_object, self._delete_object, self._multipart, self._read_object),
+                (60, 10, 3, 27),
             )[0]
             action(history)
 
@@ -139,7 +142,9 @@ class Writer(threading.Thread):
             history,
             value,
             lambda: self._client.complete_multipart_upload(
-                **place, UploadId=upload_id, MultipartUpload={"Parts": parts}  # type: ignore[typeddict-item]
+                **place,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]
             ),
         )
 

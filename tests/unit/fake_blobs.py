@@ -96,22 +96,22 @@ class FakeBlobReader:
         self.size_bytes = len(self._data)
         blobs.open_readers.add(self)
 
-    def read(self, offset: int, size_bytes: int) -> memoryview:
+    def read(self, offset: int, size_bytes: int) -> bytes:
         """See `BlobReader.read`."""
         self._blobs.before("read")
         return self._read(offset, size_bytes)
 
-    def read_cached(self, offset: int, size_bytes: int) -> memoryview | None:
+    def read_cached(self, offset: int, size_bytes: int) -> bytes | None:
         """See `BlobReader.read_cached`. Every other megabyte is at hand."""
         return self._read(offset, size_bytes) if (offset >> 20) % 2 else None
 
-    def _read(self, offset: int, size_bytes: int) -> memoryview:
+    def _read(self, offset: int, size_bytes: int) -> bytes:
         assert self in self._blobs.open_readers, "read after close"
         assert 0 <= offset <= offset + size_bytes <= self.size_bytes
         if self._blob_id in self._blobs.damaged:
             raise CorruptionError(self._blob_id.hex(), "a test damaged it")
         self._blobs.bytes_read += size_bytes
-        return memoryview(self._data)[offset : offset + size_bytes]
+        return bytes(self._data[offset : offset + size_bytes])
 
     def close(self) -> None:
         """See `BlobReader.close`."""

@@ -172,19 +172,21 @@ class FileBlobReader:
             return tail[start : start + size_bytes]
         return self._file.read_at(footer.data_size_bytes, size_bytes)
 
-    def read(self, offset: int, size_bytes: int) -> bytes | memoryview:
+    def read(self, offset: int, size_bytes: int) -> bytes:
         """See `BlobReader.read`."""
         start, end = self._whole_blocks(offset, size_bytes)
         data = self._file.read_at(start, end - start)
-        return self._verified(data, start, end)[offset - start : offset - start + size_bytes]
+        self._verify(data, start, end)
+        return data[offset - start : offset - start + size_bytes]
 
-    def read_cached(self, offset: int, size_bytes: int) -> bytes | memoryview | None:
+    def read_cached(self, offset: int, size_bytes: int) -> bytes | None:
         """See `BlobReader.read_cached`."""
         start, end = self._whole_blocks(offset, size_bytes)
         data = self._file.read_cached_at(start, end - start)
         if data is None:
             return None
-        return self._verified(data, start, end)[offset - start : offset - start + size_bytes]
+        self._verify(data, start, end)
+        return data[offset - start : offset - start + size_bytes]
 
     def _whole_blocks(self, offset: int, size_bytes: int) -> tuple[int, int]:
         assert offset >= 0
@@ -193,7 +195,7 @@ class FileBlobReader:
         end = -(-(offset + size_bytes) // block) * block
         return offset // block * block, min(end, self.size_bytes)
 
-    def _verified(self, data: bytes, start: int, end: int) -> memoryview:
+    def _verify(self, data: bytes, start: int, end: int) -> None:
         if len(data) != end - start:
             raise CorruptionError(self._path, f"it ends at byte {start + len(data)}")
         view = memoryview(data)
@@ -203,7 +205,6 @@ class FileBlobReader:
             if crc32c(view[first : first + block]) != self._checks[number]:
                 raise CorruptionError(self._path, f"the check of block {number} doesn't fit")
             number += 1
-        return view
 
     def close(self) -> None:
         """See `BlobReader.close`."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rucket.model.records import Content, ObjectMetadata
     from rucket.ports.index import Snapshot
     from rucket.service.gateway import Gateway
-    from rucket.service.reading import Piece
     from rucket.wire.operation import S3Request, S3Response
 
 
@@ -32,13 +31,5 @@ async def get_object(request: S3Request, gateway: Gateway) -> S3Response:
         response.headers.append(("content-length", str(opened.span.size_bytes)))
         response.body = opened.body
     else:
-        response.body = _as_bytes(opened.body)
+        response.body = opened.body
     return response
-
-
-def _as_bytes(piece: Piece) -> bytes:
-    """The bytes of a piece, not copied where it is all of a bytes object."""
-    if isinstance(piece, memoryview):
-        whole = piece.obj
-        return whole if isinstance(whole, bytes) and len(whole) == len(piece) else bytes(piece)
-    return piece

@@ -160,7 +160,9 @@ def test_an_index_that_is_ahead_of_the_log_is_built_again(tmp_path: Path) -> Non
     assert asyncio.run(buckets()) == 2
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x01\xc1", b"\x02abc", b"\x01\x93\x01\x02\x03"])
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x01", b"\x01\xc1", b"\x02abc", b"\x01\x93\x01\x02\x03"]
+)
 def test_bytes_that_are_no_command_are_refused(tmp_path: Path, payload: bytes) -> None:
     """And never reach the log, where they would stop every restart."""
     answers: list[Outcome | OperatingError] = []

@@ -136,7 +136,9 @@ def test_blobs_are_listed_page_by_page_in_the_order_of_ids(tmp_path: Path) -> No
     """Each with the time it was written."""
     blobs = FileBlobs(OsDisk(), str(tmp_path))
     blobs.prepare()
-    ids = sorted(BlobId(bytes([first]) + bytes([second]) * 15) for first in (0, 7, 255) for second in (1, 9))
+    ids = sorted(
+        BlobId(bytes([first]) + bytes([second]) * 15) for first in (0, 7, 255) for second in (1, 9)
+    )
     for blob_id in ids:
         _write(blobs, [b"x"], blob_id)
 

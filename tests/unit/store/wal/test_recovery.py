@@ -29,7 +29,7 @@ def _segment(frame_count: int, synced_lag: int = 1) -> tuple[bytearray, list[int
     return data + bytes(4 * BLOCK_SIZE_BYTES), offsets, crcs
 
 
-def _read(data: bytes, successor: SegmentHeader | None = None) -> list[int]:
+def _read(data: bytes | bytearray, successor: SegmentHeader | None = None) -> list[int]:
     return [
         entry.sequence_number
         for frame, _ in read_frames("segment", bytes(data), successor)

@@ -48,7 +48,9 @@ class _Applied:
 
 
 @asynccontextmanager
-async def _running(directory: Path, disk: OsDisk | None = None) -> AsyncIterator[tuple[Wal, _Applied]]:
+async def _running(
+    directory: Path, disk: OsDisk | None = None
+) -> AsyncIterator[tuple[Wal, _Applied]]:
     tasks = AsyncioTasks(2)
     wal = Wal(
         disk or OsDisk(), str(directory), tasks, SystemClock(), SystemRandom(), _SEGMENT_SIZE_BYTES

@@ -63,7 +63,9 @@ def test_nothing_is_left_for_later() -> None:
     """What is unfinished is an issue, not a comment."""
     pattern = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
-    assert [_name(path) for path in _SOURCES if pattern.search(path.read_text())] == []
+    others = [path for path in _SOURCES if path != Path(__file__)]
+
+    assert [_name(path) for path in others if pattern.search(path.read_text())] == []
 
 
 def test_every_test_says_what_it_expects() -> None:

@@ -6,8 +6,8 @@ same log have the same rows to the byte, and a replay after a crash repeats what
 before it.
 
 Total means: every command that decodes has an outcome. What a client did wrong, or what changed
-since its gateway looked, is an outcome (`Rejected`, `Conflicted`) and not an exception. An exception
-out of here is a bug or a corrupt row, and stops the node.
+since its gateway looked, is an outcome (`Rejected`, `Conflicted`) and not an exception. An
+exception out of here is a bug or a corrupt row, and stops the node.
 """
 
 from __future__ import annotations

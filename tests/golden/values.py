@@ -1,0 +1,137 @@
+"""One value of every kind that is written to disk or sent between processes, with all its fields
+set. What their bytes are is in the files beside this one."""
+
+from __future__ import annotations
+
+from rucket.model.records import (
+    AccessKey,
+    BucketInfo,
+    BucketStatistics,
+    Checksum,
+    CompletedUpload,
+    Content,
+    Extent,
+    MultipartUpload,
+    ObjectMetadata,
+    Part,
+    PartSummary,
+    ReplicationStatus,
+    Retention,
+    User,
+)
+from rucket.ports.log import LogEntry
+from rucket.state import rows
+from rucket.state.commands import (
+    AbortMultipartUpload,
+    ChosenPart,
+    Command,
+    CompleteMultipartUpload,
+    CreateBucket,
+    CreateMultipartUpload,
+    DeleteAccessKey,
+    DeleteBucket,
+    DeleteCondition,
+    DeleteObject,
+    DeleteUser,
+    ForgetGarbage,
+    PutAccessKey,
+    PutObject,
+    PutPart,
+    PutUser,
+    WriteCondition,
+    encode_command,
+)
+from rucket.state.outcomes import Committed, Conflicted, Rejected, encode_outcome
+from rucket.store.blobs.layout import encode_tail
+from rucket.store.wal.frame import SegmentHeader, encode_frame
+
+ID = bytes(range(16))
+OTHER_ID = bytes(range(16, 32))
+HLC = (1_790_000_000_000 << 16) | 7
+CHECKSUM = Checksum("CRC64NVME", "AAAAAAAAAAA=", "FULL_OBJECT")
+CONTENT = Content(None, (Extent(ID, 5_242_880, 1024), Extent(OTHER_ID, 17)))
+METADATA = ObjectMetadata(
+    version_id=ID,
+    hlc=HLC,
+    size_bytes=5_242_897,
+    etag="d41d8cd98f00b204e9800998ecf8427e-2",
+    owner_id="a" * 64,
+    content_headers={"content-type": "text/plain", "cache-control": "no-store"},
+    user_metadata={"mtime": "1790000000.5"},
+    checksum=CHECKSUM,
+    parts=(PartSummary(1, 5_242_880, CHECKSUM), PartSummary(2, 17)),
+    storage_class="STANDARD_IA",
+    tags={"k": "v"},
+    acl=b"acl",
+    retention=Retention("GOVERNANCE", 1_800_000_000_000),
+    legal_hold=True,
+    encryption=b"encryption",
+    placement_group=42,
+    home_region="eu",
+    replication_status=ReplicationStatus("pending", ("us",), HLC, "because"),
+    is_delete_marker=False,
+    is_null_version=False,
+)
+UPLOAD = MultipartUpload(ID, HLC, "a" * 64, METADATA, "CRC32", "COMPOSITE")
+PART = Part(HLC, 17, "0cc175b9c0f1b6a831c399e269772661", CHECKSUM, OTHER_ID)
+USER = User("alice", "a" * 64, "Alice", "alice@example.com", HLC)
+ACCESS_KEY = AccessKey("ALICEKEY", "alice", b"sealed", HLC)
+CONDITION = WriteCondition(("etag", "*"), ("other",))
+
+COMMANDS: list[Command] = [
+    CreateBucket(ID, "bucket", "a" * 64, "eu-west-1", "eu"),
+    DeleteBucket(ID, 7, "bucket"),
+    PutObject(ID, 7, "key/é", METADATA, CONTENT, CONDITION, True),  # noqa: FBT003
+    PutObject(ID, 7, "small", METADATA, Content(b"inline")),
+    DeleteObject(ID, 7, "key", DeleteCondition("etag", 17, 1_790_000_000)),
+    CreateMultipartUpload(ID, 7, "key", UPLOAD),
+    PutPart(ID, 7, "key", OTHER_ID, 10_000, PART, CONTENT, True),  # noqa: FBT003
+    CompleteMultipartUpload(
+        ID, 7, "key", OTHER_ID, (ChosenPart(1, ID),), b"digest", METADATA, CONTENT, CONDITION
+    ),
+    AbortMultipartUpload(ID, 7, "key", OTHER_ID),
+    PutUser(ID, USER, must_be_new=True),
+    DeleteUser(ID, "alice"),
+    PutAccessKey(ID, ACCESS_KEY),
+    DeleteAccessKey(ID, "alice", "ALICEKEY"),
+    ForgetGarbage(ID, (ID, OTHER_ID)),
+]
+
+OUTCOMES = [
+    Committed(HLC, ID, "etag", True, CHECKSUM),  # noqa: FBT003
+    Rejected("NoSuchKey", "message", {"Key": "key"}),
+    Conflicted(),
+]
+
+
+def golden_bytes() -> dict[str, bytes]:
+    """Name of each golden file and what is in it."""
+    header = SegmentHeader(3, 1001, 0x1122334455667788, 8192, 0xCAFEBABE)
+    entries = [
+        LogEntry(1001 + place, HLC + place, encode_command(command))
+        for place, command in enumerate(COMMANDS)
+    ]
+    frame, _ = encode_frame(entries, header.chain, 1000, header.salt)
+    files = {
+        "wal-segment.v1": header.encode() + frame,
+        "blob-tail.v1": encode_tail(ID, 300_000, [1, 2, 0xFFFFFFFF]),
+        "row-object.v1": rows.OBJECT.encode(METADATA),
+        "row-content.v1": rows.CONTENT.encode(CONTENT),
+        "row-bucket.v1": rows.BUCKET.encode(
+            BucketInfo(7, "bucket", "a" * 64, HLC, "eu-west-1", "eu", "Enabled", {"cors": b"<C/>"})
+        ),
+        "row-statistics.v1": rows.STATISTICS.encode(BucketStatistics(3, 1 << 40, 2)),
+        "row-upload.v1": rows.UPLOAD.encode(UPLOAD),
+        "row-part.v1": rows.PART.encode(PART),
+        "row-completed-upload.v1": rows.COMPLETED_UPLOAD.encode(
+            CompletedUpload(7, "key", b"digest", ID, "etag-2", HLC, CHECKSUM)
+        ),
+        "row-user.v1": rows.USER.encode(USER),
+        "row-access-key.v1": rows.ACCESS_KEY.encode(ACCESS_KEY),
+    }
+    for command in COMMANDS:
+        name = f"command-{type(command).__name__}.v1"
+        files[name] = files.get(name, b"") + encode_command(command)
+    for outcome in OUTCOMES:
+        files[f"outcome-{type(outcome).__name__}.v1"] = encode_outcome(outcome)
+    return files

@@ -20,7 +20,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.errors import CommitUnknownError, EntityTooLarge
+from rucket.model.errors import EntityTooLarge, StorageFullError
 from rucket.model.names import ID_SIZE_BYTES, BlobId
 from rucket.model.records import Content, Extent
 from rucket.service.blocking_work import BlockingWork
@@ -120,9 +120,9 @@ async def ingest(
 async def commit_ingested(gateway: Gateway, command: Record, ingested: Ingested) -> Record:
     """Commits the command that names what was ingested.
 
-    Unless that happened, or may have, the blobs are removed again. A request that is cancelled
-    meanwhile leaves them: whether it was committed isn't known then, and maintenance finds blobs
-    that nobody names.
+    Where it certainly didn't happen, the blobs are removed again. Where nobody knows, because the
+    node went away or the request was cancelled meanwhile, they stay: maintenance finds those that
+    nobody names.
 
     Raises:
         CommitUnknownError: it may or may not have happened.
@@ -130,9 +130,7 @@ async def commit_ingested(gateway: Gateway, command: Record, ingested: Ingested)
     """
     try:
         outcome = await gateway.commits.commit(command)
-    except CommitUnknownError:
-        raise
-    except Exception:
+    except StorageFullError:
         await discard(gateway, ingested.content)
         raise
     if not isinstance(outcome, Committed):
@@ -146,17 +144,26 @@ async def discard(gateway: Gateway, content: Content) -> None:
         await gateway.tasks.run_blocking(gateway.blobs.delete, BlobId(extent.blob_id))
 
 
+_MD5 = "md5"
+_HashlibHash = type(hashlib.new(_MD5, usedforsecurity=False))
+
+
 class _Digests:
-    """MD5, for the entity tag, and whatever else has to see the bytes."""
+    """MD5, for the entity tag, and whatever else has to see the bytes.
+
+    MD5 costs more than everything else together. Where the client has sent Content-MD5, one of the
+    hashers computes it already.
+    """
 
     __slots__ = ("_hashers", "_md5")
 
     def __init__(self, hashers: Sequence[Hasher]) -> None:
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._hashers = hashers
+        found = [hasher for hasher in hashers if isinstance(hasher, _HashlibHash)]
+        shared = next((hasher for hasher in found if hasher.name == _MD5), None)
+        self._md5 = shared or hashlib.new(_MD5, usedforsecurity=False)
+        self._hashers = hashers if shared else (self._md5, *hashers)
 
     def update(self, data: memoryview) -> None:
-        self._md5.update(data)
         for hasher in self._hashers:
             hasher.update(data)
 

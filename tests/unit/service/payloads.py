@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rucket.ports.tasks import Tasks
+    from rucket.service.ingest import Hasher
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -75,7 +76,7 @@ class TestPayload:
         self._position += len(piece)
         return piece
 
-    def hashers(self) -> Sequence[_Crc32]:
+    def hashers(self) -> Sequence[Hasher]:
         """What has to see every byte."""
         return [self._crc32]
 

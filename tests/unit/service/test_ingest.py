@@ -15,7 +15,13 @@ from rucket.model.errors import (
     StorageFullError,
 )
 from rucket.model.names import BlobId
-from rucket.service.ingest import BUFFER_SIZE_BYTES, Ingested, commit_ingested, ingest
+from rucket.service.ingest import (
+    BUFFER_SIZE_BYTES,
+    Hasher,
+    Ingested,
+    commit_ingested,
+    ingest,
+)
 from rucket.service.objects import ObjectDescription, new_metadata
 from rucket.state.commands import PutObject
 from tests.simulator.errors import Cancelled
@@ -226,3 +232,27 @@ def test_blobs_stay_while_nobody_knows(world: World) -> None:
 
     assert world.blobs.finished
     assert world.is_at_rest()
+
+
+class _PayloadWithMd5(TestPayload):
+    """The client has sent Content-MD5 as well."""
+
+    __test__ = False
+
+    def __init__(self, world: World, data: bytes) -> None:
+        super().__init__(world.tasks, data)
+        self.md5 = hashlib.md5(usedforsecurity=False)
+
+    def hashers(self) -> list[Hasher]:
+        return [hashlib.sha256(), self.md5, *super().hashers()]
+
+
+@pytest.mark.parametrize("size_bytes", [100, 3 * MIB], ids=["inline", "blob"])
+def test_content_md5_and_entity_tag_are_computed_once(world: World, size_bytes: int) -> None:
+    """Every byte is hashed once, whoever wants to know."""
+    data = content(size_bytes)
+    payload = _PayloadWithMd5(world, data)
+
+    ingested = world.run(ingest(world.gateway, payload))
+
+    assert ingested.md5 == payload.md5.digest() == hashlib.md5(data).digest()

@@ -41,7 +41,7 @@ from rucket.state.commands import (
     WriteCondition,
     encode_command,
 )
-from rucket.state.outcomes import Committed, Conflicted, Rejected, encode_outcome
+from rucket.state.outcomes import Committed, Conflicted, Outcome, Rejected, encode_outcome
 from rucket.store.blobs.layout import encode_tail
 from rucket.store.wal.frame import SegmentHeader, encode_frame
 
@@ -97,7 +97,7 @@ COMMANDS: list[Command] = [
     ForgetGarbage(ID, (ID, OTHER_ID)),
 ]
 
-OUTCOMES = [
+OUTCOMES: list[Outcome] = [
     Committed(HLC, ID, "etag", True, CHECKSUM),  # noqa: FBT003
     Rejected("NoSuchKey", "message", {"Key": "key"}),
     Conflicted(),

@@ -28,6 +28,9 @@ LOOPBACK = "127.0.0.1"
 
 Topology = dict[str, Any]
 
+# Closed with the project that they spoke to.
+_opened_clients: list[S3Client] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -49,6 +52,7 @@ class Project:
         self.directory = directory
         self.infra = directory / "infra"
         self.state = directory / ".rucket"
+        self._shell: dict[str, str] | None = None
         shutil.copytree(REPOSITORY / "infra", self.infra, ignore=_stack_files)
         # Pulumi.yaml finds the provider and the interpreter relative to itself.
         (directory / "platform").symlink_to(REPOSITORY / "platform")
@@ -89,9 +93,15 @@ class Project:
 
     def pulumi(self, *arguments: str, expect: int = 0) -> Answer:
         """Type `pulumi …` in `infra/`, as the manual says."""
-        evaluated = f'eval "$({shlex.join(self.command("env"))})"'
-        script = f"set -e; {evaluated}; cd {self.infra}; exec pulumi {shlex.join(arguments)}"
-        answer = _run(["bash", "-c", script], self.directory, self.environment())
+        if self._shell is None:
+            evaluated = f'eval "$({shlex.join(self.command("env"))})" && env -0'
+            answer = _run(["bash", "-c", evaluated], self.directory, self.environment())
+            assert answer.code == 0, answer.all
+            lines = answer.out.rstrip("\0").split("\0")
+            self._shell = dict(line.split("=", 1) for line in lines)
+        pulumi = shutil.which("pulumi", path=self._shell["PATH"])
+        assert pulumi is not None
+        answer = _run([pulumi, *arguments], self.infra, self._shell)
         assert answer.code == expect, answer.all
         return answer
 
@@ -137,6 +147,8 @@ class Project:
 
     def clean_up(self) -> None:
         """End what is left, whatever the test did."""
+        while _opened_clients:
+            _opened_clients.pop().close()
         for process in self.processes():
             try:
                 process.kill()
@@ -147,7 +159,7 @@ class Project:
 def s3_client(region: Mapping[str, Any], key: Mapping[str, str] | None = None) -> S3Client:
     """An S3 client for one region of the outputs, as root or with another key."""
     credentials = key or region
-    return boto3.client(
+    client: S3Client = boto3.client(
         "s3",
         endpoint_url=region["endpoints"][0],
         region_name=region["s3_region"],
@@ -155,6 +167,8 @@ def s3_client(region: Mapping[str, Any], key: Mapping[str, str] | None = None) -
         aws_secret_access_key=credentials["secret_access_key"],
         config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 3}),
     )
+    _opened_clients.append(client)
+    return client
 
 
 def create_bucket(client: S3Client, name: str) -> None:

@@ -61,7 +61,6 @@ class AdminClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._http = httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
 
     def info(self) -> ServerInfo:
         """Ask who answers."""
@@ -130,8 +129,13 @@ class AdminClient:
         )
         S3SigV4Auth(credentials, "s3", self._connection.s3_region).add_auth(request)
         try:
-            response = self._http.request(
-                method, url, content=content, headers=dict(request.headers.items())
+            response = httpx.request(
+                method,
+                url,
+                content=content,
+                headers=dict(request.headers.items()),
+                timeout=_TIMEOUT_S,
+                trust_env=False,
             )
         except httpx.HTTPError as error:
             raise ServerUnreachable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import boto3
 from botocore.config import Config
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Buckets:
-    """The buckets of one region."""
+    """The buckets of one region; a context that closes its connections."""
 
     def __init__(self, connection: Connection) -> None:
         self._endpoint = connection.endpoint
@@ -39,6 +39,12 @@ class Buckets:
                 proxies={},
             ),
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def exists(self, bucket: str) -> bool:
         """Tell whether the bucket is there and ours.

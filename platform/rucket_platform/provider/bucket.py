@@ -43,16 +43,17 @@ class BucketKind:
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Create it, or take over one of ours: kept data and interrupted runs leave them."""
-        buckets = self._buckets()
-        if not buckets.exists(inputs["bucket"]):
-            buckets.create(inputs["bucket"])
+        with self._buckets() as buckets:
+            if not buckets.exists(inputs["bucket"]):
+                buckets.create(inputs["bucket"])
         return inputs["bucket"], dict(inputs)
 
     def read(self, resource_id: str, state: Properties, inputs: Properties) -> Found | None:
         """Look whether it is there; a region that is down keeps what was known."""
         try:
-            if not self._buckets().exists(resource_id):
-                return None
+            with self._buckets() as buckets:
+                if not buckets.exists(resource_id):
+                    return None
         except ServerUnreachable:
             if not state:
                 raise
@@ -67,7 +68,8 @@ class BucketKind:
 
     def delete(self, resource_id: str, state: Properties) -> None:
         """Delete it; one with objects in it only if `force_destroy` says so."""
-        self._buckets().delete(resource_id, force=bool(state.get("force_destroy")))
+        with self._buckets() as buckets:
+            buckets.delete(resource_id, force=bool(state.get("force_destroy")))
 
     def _buckets(self) -> Buckets:
         return Buckets(require_connection(self._connection))

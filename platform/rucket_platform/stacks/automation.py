@@ -39,6 +39,7 @@ class Engine:
         self._progress = progress
         self._environment = dict(environment(workspace, tools))
         self._command = automation.PulumiCommand(root=str(tools.directory.parent))
+        self._selected: automation.Stack | None = None
 
     def create_stack(self) -> None:
         """Create the stack's state unless it is there.
@@ -113,7 +114,7 @@ class Engine:
             self._progress.say("the last run was cut off: its lock is removed")
         stack = self._stack()
         with _translated():
-            dropped = drop_pending_operations(stack)
+            dropped = drop_pending_operations(self._workspace, stack)
         if dropped:
             self._progress.say(f"the last run was cut off: {dropped} operations are begun again")
         log = EngineLog(self._workspace.engine_log)
@@ -146,10 +147,12 @@ class Engine:
         )
 
     def _stack(self) -> automation.Stack:
-        with _translated():
-            return automation.select_stack(
-                self._workspace.stack, work_dir=str(self._workspace.infra), opts=self._options()
-            )
+        if self._selected is None:
+            with _translated():
+                self._selected = automation.select_stack(
+                    self._workspace.stack, work_dir=str(self._workspace.infra), opts=self._options()
+                )
+        return self._selected
 
     def _options(self) -> automation.LocalWorkspaceOptions:
         for variable in OVERRIDING_VARIABLES:

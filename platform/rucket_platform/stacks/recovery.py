@@ -71,8 +71,11 @@ def break_stale_locks(workspace: Workspace) -> bool:
     return bool(stale)
 
 
-def drop_pending_operations(stack: automation.Stack) -> int:
+def drop_pending_operations(workspace: Workspace, stack: automation.Stack) -> int:
     """Forget operations that a dead engine had begun; return how many."""
+    # Asking the engine takes a while, and nearly always there are none.
+    if "pending_operations" not in workspace.checkpoint.read_text(encoding="utf-8"):
+        return 0
     state = stack.export_stack()
     deployment = dict(state.deployment or {})
     pending = deployment.pop("pending_operations", None) or []

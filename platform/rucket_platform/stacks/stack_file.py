@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rucket_platform.stacks.workspace import Workspace
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rucket_platform.stacks.workspace import Workspace
 
 _SALT_LINE = re.compile(r"^encryptionsalt: *(\S+) *(\n|\Z)", re.MULTILINE)
 _ENCRYPTED_VALUE = re.compile(r"\bsecure:")

@@ -1,8 +1,8 @@
 """From a request's claim to be signed to who made it.
 
-Header or query, parsed and verified by `rucket.wire.sigv4`; the secret in between comes from
-`rucket.service.users`. A request that claims nothing is anonymous: what it may do is for the
-operation to decide.
+Header or query, parsed and verified by `rucket.wire.sigv4`, or by `rucket.wire.sigv2` for clients
+that still sign that way; the secret in between comes from `rucket.service.users`. A request that
+claims nothing is anonymous: what it may do is for the operation to decide.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rucket.model.errors import AccessDenied, InvalidAccessKeyId
+from rucket.model.errors import AccessDenied, InvalidAccessKeyId, InvalidToken
 from rucket.service.authorization.requester import ANONYMOUS, Requester
 from rucket.service.users import find_credentials
-from rucket.wire.sigv4 import authentication
+from rucket.wire.request_target import resolve_target
+from rucket.wire.sigv2 import authentication as version_2
+from rucket.wire.sigv4 import authentication as version_4
 from rucket.wire.sigv4.payload_hash import parse_payload_hash
 from rucket.wire.sigv4.signature import SigningContext
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rucket.service.gateway import Gateway
+    from rucket.service.users import Credentials
     from rucket.wire.sigv4.canonical_request import SignedRequest
 
 
@@ -43,26 +46,54 @@ def authenticate(gateway: Gateway, request: SignedRequest) -> Authenticated:
 
     Raises:
         InvalidAccessKeyId: nobody has the access key.
+        InvalidToken: a session token comes with it, but no access key here is a temporary one.
         S3Error: the claim is malformed, outdated or wrong.
     """
-    parsed = authentication.parse(request, gateway.settings.region)
+    if version_2.is_claimed(request):
+        return _authenticate_by_version_2(gateway, request)
+    parsed = version_4.parse(request, gateway.settings.region)
     if parsed is None:
         return Authenticated(ANONYMOUS, _context_without_signature(request.headers), "")
-    credentials = find_credentials(gateway, parsed.access_key_id)
-    if credentials is None:
-        raise InvalidAccessKeyId(AWSAccessKeyId=parsed.access_key_id)
-    context = authentication.verify(
+    credentials = _credentials(gateway, parsed.access_key_id, parsed.security_token)
+    context = version_4.verify(
         request, parsed, credentials.secret_access_key, gateway.clock.wall_ms()
     )
     return Authenticated(credentials.requester, context, parsed.access_key_id)
 
 
+def _authenticate_by_version_2(gateway: Gateway, request: SignedRequest) -> Authenticated:
+    parsed = version_2.parse(request)
+    credentials = _credentials(gateway, parsed.access_key_id, parsed.security_token)
+    host = request.headers.get("host", "")
+    target = resolve_target(host, request.raw_path, gateway.settings.domains)
+    version_2.verify(
+        request,
+        parsed,
+        credentials.secret_access_key,
+        (target.bucket or "") if target.is_virtual_host else "",
+        gateway.clock.wall_ms(),
+    )
+    context = _context_without_signature(request.headers)
+    return Authenticated(credentials.requester, context, parsed.access_key_id)
+
+
+def _credentials(gateway: Gateway, access_key_id: str, security_token: str | None) -> Credentials:
+    credentials = find_credentials(gateway, access_key_id)
+    if credentials is None:
+        raise InvalidAccessKeyId(AWSAccessKeyId=access_key_id)
+    if security_token is not None:
+        raise InvalidToken
+    return credentials
+
+
 def _context_without_signature(headers: Mapping[str, str]) -> SigningContext | None:
-    """An anonymous body may be framed and hashed, but there is no key to sign chunks with."""
+    """The body of an anonymous request, or of one signed by version 2, may be framed and hashed,
+    but there is no key to sign chunks with.
+    """
     declared = headers.get("x-amz-content-sha256")
     if declared is None:
         return None
     payload = parse_payload_hash(declared)
     if payload.kind.has_chunk_signatures:
-        raise AccessDenied("The chunks are signed, but the request isn't.")
+        raise AccessDenied("The chunks are signed, but the request isn't, or not by version 4.")
     return SigningContext(b"", "", "", "", payload)

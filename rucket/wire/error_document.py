@@ -84,6 +84,7 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.InvalidRequest: (400, "Invalid Request"),
     errors.InvalidStorageClass: (400, "The storage class you specified is not valid"),
     errors.InvalidTag: (400, "The tag provided was not a valid tag."),
+    errors.InvalidToken: (400, "The provided token is malformed or otherwise invalid."),
     errors.InvalidURI: (400, "Couldn't parse the specified URI."),
     errors.KeyTooLongError: (400, "Your key is too long"),
     errors.MalformedXML: (

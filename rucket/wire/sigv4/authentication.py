@@ -28,27 +28,38 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature | None:
 
     Raises:
         InvalidArgument: it is signed in two ways, or ``parse`` of either kind says so.
-        InvalidRequest: it is signed with Signature Version 2, or ``parse`` of either kind says so.
+        InvalidRequest: it is signed by version 2 (`rucket.wire.sigv2` takes those), or ``parse``
+            of either kind says so.
         S3Error: what else ``parse`` of either kind raises.
     """
     query = request.raw_query
-    is_presigned = b"X-Amz-" in query and (
-        _has_parameter(query, b"X-Amz-Algorithm") or _has_parameter(query, b"X-Amz-Signature")
-    )
     if "authorization" in request.headers:
-        if is_presigned:
-            raise InvalidArgument(
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
-                "Signature query string parameter or the Authorization header should be specified",
-                ArgumentName="Authorization",
-                ArgumentValue=request.headers["authorization"],
-            )
+        if is_presigned(query):
+            raise several_mechanisms(request.headers["authorization"])
         return header_auth.parse(request, region)
-    if is_presigned:
+    if is_presigned(query):
         return presigned_url.parse(request, region)
     if b"AWSAccessKeyId" in query and _has_parameter(query, b"AWSAccessKeyId"):
         raise InvalidRequest(UNSUPPORTED_MECHANISM)
     return None
+
+
+def is_presigned(raw_query: bytes) -> bool:
+    """Whether the query claims to be signed by version 4, however badly."""
+    return b"X-Amz-" in raw_query and (
+        _has_parameter(raw_query, b"X-Amz-Algorithm")
+        or _has_parameter(raw_query, b"X-Amz-Signature")
+    )
+
+
+def several_mechanisms(authorization: str) -> InvalidArgument:
+    """The error for a request that is signed in two ways, so that nobody knows who is meant."""
+    return InvalidArgument(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
+        "Signature query string parameter or the Authorization header should be specified",
+        ArgumentName="Authorization",
+        ArgumentValue=authorization,
+    )
 
 
 def verify(

@@ -93,7 +93,9 @@ def parse(request: SignedRequest, region: str) -> ParsedSignature:
         timestamp_ms=timestamp_ms,
         payload=_payload(request, parameters),
         expires_s=expires_s,
-        security_token=parameters.get("X-Amz-Security-Token"),
+        security_token=parameters.get(
+            "X-Amz-Security-Token", request.headers.get("x-amz-security-token")
+        ),
     )
 
 

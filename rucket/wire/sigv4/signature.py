@@ -226,7 +226,7 @@ def verify_signature(
     text = string_to_sign(canonical, parsed.timestamp, scope.text)
     key = signing_key(secret_access_key, scope.day, scope.region, scope.service)
     expected = sign(key, text)
-    if not hmac.compare_digest(expected.encode(), parsed.signature.encode("utf-8", "replace")):
+    if not (parsed.signature.isascii() and hmac.compare_digest(expected, parsed.signature)):
         raise SignatureDoesNotMatch(
             AWSAccessKeyId=parsed.access_key_id,
             StringToSign=text,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _PAUSE_S_MAX = 0.5
 _OPERATIONS_AHEAD_MAX = 120
+_DELICATE_OPERATIONS_AHEAD_MAX = 4
+_DELICATE_WORDS = ("commit", "sync", "sync directory", "link", "rename", "remove", "create")
 _TROUBLE_S_MAX = 0.3
 _ROOM_LEFT_BYTES_MAX = 256 * 1024
 
@@ -36,6 +38,8 @@ class Nemesis:
             ("kill everything", world.kill_all),
             ("cut power in the middle", self._cut_power_in_the_middle),
             ("kill in the middle", self._kill_in_the_middle),
+            ("crash at a delicate moment", self._crash_at_a_delicate_moment),
+            ("crash at a delicate moment", self._crash_at_a_delicate_moment),
             ("break a connection", world.network.break_one),
         ]
         if disk_fails:
@@ -59,7 +63,7 @@ class Nemesis:
     def stop(self) -> None:
         """Has it do nothing more, and mends the disk."""
         self.is_stopped = True
-        self._world.machine.crash_at_operation(0, lambda: None)
+        self._world.machine.forget_crash()
         self._mend_disk()
 
     def _kill_some_gateway(self) -> None:
@@ -74,6 +78,16 @@ class Nemesis:
         role: Role = self._random.choice(self._world.roles)
         self._world.machine.crash_at_operation(
             self._random.randint(1, _OPERATIONS_AHEAD_MAX), role.kill
+        )
+
+    def _crash_at_a_delicate_moment(self) -> None:
+        crash = self._random.choice(
+            (self._world.cut_power, self._world.node.kill, self._world.kill_all)
+        )
+        self._world.machine.crash_at_operation(
+            self._random.randint(1, _DELICATE_OPERATIONS_AHEAD_MAX),
+            crash,
+            self._random.choice(_DELICATE_WORDS),
         )
 
     def _fail_syncs(self) -> None:

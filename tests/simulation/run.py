@@ -26,7 +26,6 @@ from tests.simulator.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.simulation.world import LogWrapper
     from tests.simulator.trace import Listener
 
 _TRY_COUNT_MAX = 100
@@ -54,12 +53,12 @@ class Sabotage:
     """A bug that is planted, to see whether the simulation finds it.
 
     Attributes:
-        wrap_log: plants something between the store and its log.
+        settings: changes settings of the world.
         prepare: changes the world before it starts.
     """
 
-    wrap_log: LogWrapper | None = None
-    prepare: Callable[[World], None] | None = None
+    settings: Callable[[WorldSettings], WorldSettings] = lambda settings: settings
+    prepare: Callable[[World], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class _Plan:
         return cls(
             gateway_count=source.randint(1, 3),
             client_count=source.randint(1, 4),
-            request_count=source.randint(20, 60),
+            request_count=source.randint(20, 80),
             disk_fails=source.random() < 0.25,
             inline_size_bytes_max=source.choice((0, 300, 2048, 8192)),
             log_segment_size_bytes=source.choice((32 * 1024, 128 * 1024, 512 * 1024)),
@@ -122,20 +121,15 @@ class _Run:
         self._seed = seed
         self._trace = trace
         plan = self._plan = _Plan.of(seed)
-        self._world = World(
-            seed,
-            trace,
-            WorldSettings(
-                make_app=make_app,
-                gateway_count=plan.gateway_count,
-                inline_size_bytes_max=plan.inline_size_bytes_max,
-                log_segment_size_bytes=plan.log_segment_size_bytes,
-                wrap_log=sabotage.wrap_log,
-                processes_may_fail=plan.disk_fails,
-            ),
+        settings = WorldSettings(
+            make_app=make_app,
+            gateway_count=plan.gateway_count,
+            inline_size_bytes_max=plan.inline_size_bytes_max,
+            log_segment_size_bytes=plan.log_segment_size_bytes,
+            processes_may_fail=plan.disk_fails,
         )
-        if sabotage.prepare is not None:
-            sabotage.prepare(self._world)
+        self._world = World(seed, trace, sabotage.settings(settings))
+        sabotage.prepare(self._world)
         self._book = Book()
         self._nemesis = Nemesis(self._world, disk_fails=plan.disk_fails)
         self._clients = [

@@ -1,27 +1,37 @@
 """Bugs that are planted to see whether the simulation finds them. None of them is in the product:
-they sit in the device, or between the store and its log."""
+they sit in the device, between the store and its log or index, or in how the world is put together.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rucket.model.hlc import HlcClock, HlcTimestamp
+from rucket.ports.index import Row, Table
 from rucket.ports.log import LogEntry
+from tests.simulation.run import Sabotage
 from tests.simulation.world import BLOB_DIRECTORY, LOG_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from rucket.ports.index import Index, Snapshot, Transaction
     from rucket.ports.log import ApplyEntries, Log, RefusePayloads
     from tests.simulation.world import World
 
 
-def lose_file_syncs(directory: str) -> Callable[[World], None]:
-    """Has syncs of files below `directory` do nothing."""
+def lose_file_syncs(directory: str, rate: float = 1.0) -> Callable[[World], None]:
+    """Has syncs of files below `directory` do nothing, always or now and then."""
 
     def prepare(world: World) -> None:
-        world.machine.device.faults.lost_syncs = lambda path: (
-            path.startswith(directory) and not world.machine.device.names.is_directory(path)
+        device, random = world.machine.device, world.scheduler.random_stream("sabotage")
+        device.faults.lost_syncs = lambda path: (
+            path.startswith(directory)
+            and not device.names.is_directory(path)
+            and random.random() < rate
         )
 
     return prepare
@@ -31,16 +41,12 @@ def lose_directory_syncs(directory: str) -> Callable[[World], None]:
     """Has syncs of directories below `directory` do nothing."""
 
     def prepare(world: World) -> None:
-        world.machine.device.faults.lost_syncs = lambda path: (
-            path.startswith(directory) and world.machine.device.names.is_directory(path)
+        device = world.machine.device
+        device.faults.lost_syncs = lambda path: (
+            path.startswith(directory) and device.names.is_directory(path)
         )
 
     return prepare
-
-
-lose_log_syncs = lose_file_syncs(LOG_DIRECTORY)
-lose_blob_syncs = lose_file_syncs(BLOB_DIRECTORY)
-lose_blob_name_syncs = lose_directory_syncs(BLOB_DIRECTORY)
 
 
 class EagerLog:
@@ -87,3 +93,54 @@ class EagerLog:
     def discard_before(self, sequence_number: int) -> None:
         """See `Log.discard_before`."""
         self._log.discard_before(sequence_number)
+
+
+class _WithoutOutcomes:
+    """A snapshot in which no outcome of an earlier command is to be found."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.get = snapshot.get
+        self.get_with_attachment = snapshot.get_with_attachment
+
+    def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
+        """See `Snapshot.scan`."""
+        return [] if table is Table.OUTCOMES else self._snapshot.scan(table, start, stop, limit)
+
+
+class ForgetfulIndex:
+    """An index from which a node that starts doesn't learn what it has answered before: a command
+    that is sent again happens again."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self.sync = index.sync
+        self.clear = index.clear
+        self.close = index.close
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See `IndexReader.snapshot`."""
+        with self._index.snapshot() as snapshot:
+            yield _WithoutOutcomes(snapshot)
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """See `Index.transaction`."""
+        return self._index.transaction()
+
+
+PLANTED_BUGS = {
+    "log syncs do nothing": Sabotage(prepare=lose_file_syncs(LOG_DIRECTORY)),
+    "one log sync in ten does nothing": Sabotage(prepare=lose_file_syncs(LOG_DIRECTORY, 0.1)),
+    "blob syncs do nothing": Sabotage(prepare=lose_file_syncs(BLOB_DIRECTORY)),
+    "blob names are never synced": Sabotage(prepare=lose_directory_syncs(BLOB_DIRECTORY)),
+    "answers come before the sync": Sabotage(
+        settings=lambda settings: replace(settings, wrap_log=EagerLog)
+    ),
+    "what was answered is forgotten": Sabotage(
+        settings=lambda settings: replace(settings, wrap_index=ForgetfulIndex)
+    ),
+    "gateways read before the log is replayed": Sabotage(
+        settings=lambda settings: replace(settings, gateways_wait_for_node=False)
+    ),
+}

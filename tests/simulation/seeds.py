@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 SEEDS_VARIABLE = "RUCKET_SIMULATION_SEEDS"
-DEFAULT_SEEDS = range(40)
+DEFAULT_SEEDS = range(60)
 
 
 def parse_seeds(text: str) -> range:

@@ -12,16 +12,9 @@ from itertools import count, takewhile
 
 import pytest
 
-from tests.simulation import sabotage
 from tests.simulation.run import Sabotage, SimulationFailedError, run_seed
+from tests.simulation.sabotage import PLANTED_BUGS
 from tests.simulation.seeds import DEFAULT_SEEDS, seeds_to_run
-
-PLANTED_BUGS = {
-    "log syncs do nothing": Sabotage(prepare=sabotage.lose_log_syncs),
-    "blob syncs do nothing": Sabotage(prepare=sabotage.lose_blob_syncs),
-    "blob names are never synced": Sabotage(prepare=sabotage.lose_blob_name_syncs),
-    "answers come before the sync": Sabotage(wrap_log=sabotage.EagerLog),
-}
 
 
 @pytest.mark.parametrize("seed", seeds_to_run())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 KEYS = tuple(f"object-{number}" for number in range(6))
-CREATED_ONCE_KEYS = tuple(f"once/{number}" for number in range(8))
+CREATED_ONCE_KEYS = tuple(f"once/{number}" for number in range(16))
 ALL_KEYS = KEYS + CREATED_ONCE_KEYS
 
 _PART_SIZE_BYTES_MIN = 5 * 1024 * 1024
@@ -99,12 +99,12 @@ class Client:
         self._write_count = 0
         self._requests = (
             (30, self._put),
-            (8, self._create),
+            (18, self._create),
             (10, self._delete),
             (30, self._get),
             (8, self._list),
             (8, self._copy),
-            (6, self._upload),
+            (8, self._upload),
         )
 
     async def run(self, request_count: int) -> None:

@@ -39,6 +39,7 @@ from tests.simulator.transport import SimulatedNetwork
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from rucket.ports.index import Index
     from rucket.ports.log import Log
     from rucket.wire.asgi import Application
     from rucket.wire.request_observer import RequestObserver, RequestReport
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     AppMaker = Callable[[Gateway, RequestObserver], Application]
     LogWrapper = Callable[[Log], Log]
+    IndexWrapper = Callable[[Index], Index]
 
 CREDENTIALS = SigningCredentials("root", "root-secret-of-the-simulation")
 
@@ -54,6 +56,7 @@ BLOB_DIRECTORY = "/data/blobs"
 NODE_ENDPOINT = "/data/node.sock"
 _CLOCK_STEP_MS_MAX = 20_000
 _RESTART_DELAY_S_MAX = 0.2
+_FAILURES_IN_A_ROW_MAX = 20
 _EXPECTED_ENDS = (LogFailedError, DeviceError, StorageFullError)
 
 
@@ -67,7 +70,8 @@ class WorldSettings:
 
     Attributes:
         make_app: makes a gateway's application.
-        wrap_log: plants something between the store and its log.
+        wrap_log, wrap_index: plant something between the store and its log or index.
+        gateways_wait_for_node: whether gateways start only when the node has recovered.
         processes_may_fail: whether disks fail, so that processes may end by themselves.
     """
 
@@ -78,7 +82,9 @@ class WorldSettings:
     garbage_interval_s: float = 0.1
     commit_timeout_s: float = 5.0
     inline_size_bytes_max: int = 2048
-    wrap_log: LogWrapper | None = None
+    wrap_log: LogWrapper = lambda log: log
+    wrap_index: IndexWrapper = lambda index: index
+    gateways_wait_for_node: bool = True
     processes_may_fail: bool = False
 
 
@@ -113,7 +119,7 @@ class Role:
 
     def __init__(self, world: World, name: str, run: Callable[[Process], Awaitable[None]]) -> None:
         self.name = name
-        self.start_count = 0
+        self._failure_count = 0
         self.process: Process | None = None
         self._world = world
         self._run = run
@@ -123,7 +129,6 @@ class Role:
         if not self._world.may_start(self):
             return
         process = self.process = self._world.machine.start(self.name)
-        self.start_count += 1
         process.at_end(self._start_again)
         self._world.scheduler.spawn(process, self._live(process), "life")
 
@@ -141,11 +146,17 @@ class Role:
         try:
             await self._run(process)
         except _EXPECTED_ENDS as error:
-            if not self._world.settings.processes_may_fail:
+            self._failure_count += 1
+            is_expected = self._world.settings.processes_may_fail
+            if not is_expected or self._failure_count > _FAILURES_IN_A_ROW_MAX:
                 raise ProcessFailedError(f"{process.name} failed: {error!r}") from error
         except Exception as error:
             raise ProcessFailedError(f"{process.name} failed: {error!r}") from error
         process.kill()
+
+    def is_ready(self) -> None:
+        """Says that its process does what it is there for."""
+        self._failure_count = 0
 
     def kill(self) -> None:
         """Kills the process, if one is running."""
@@ -210,9 +221,11 @@ class World:
     def may_start(self, role: Role) -> bool:
         """Whether a role's process may start now. Since the machine has started, the node has to
         have recovered once: before, the index may be older than what was acknowledged."""
-        return role is self.node or self._node_was_ready
+        waits = self.settings.gateways_wait_for_node
+        return role is self.node or self._node_was_ready or not waits
 
     def _node_is_ready(self) -> None:
+        self.node.is_ready()
         if not self._node_was_ready:
             self._node_was_ready = True
             for role in self.roles[1:]:
@@ -229,8 +242,7 @@ class World:
 
     async def _run_node(self, process: Process) -> None:
         tasks = SimulatedTasks(process)
-        log: Log
-        wal = log = Wal(
+        wal = Wal(
             self.machine.device.attach(process),
             LOG_DIRECTORY,
             tasks,
@@ -238,9 +250,11 @@ class World:
             SimulatedRandom(self.scheduler, process.name),
             segment_size_bytes=self.settings.log_segment_size_bytes,
         )
-        if self.settings.wrap_log is not None:
-            log = self.settings.wrap_log(wal)
-        store = Store(log, self.machine.index_file.open(process), tasks)
+        store = Store(
+            self.settings.wrap_log(wal),
+            self.settings.wrap_index(self.machine.index_file.open(process)),
+            tasks,
+        )
         await tasks.run_blocking(wal.open)
         await tasks.run_blocking(store.recover)
         serving = tasks.spawn(store.run(), "store")

@@ -37,10 +37,10 @@ class UnawaitedFailureError(SimulationError):
         self.task_name = task_name
 
 
-class Cancelled(BaseException):  # noqa: N818 - the port's word
+class Cancelled(BaseException):
     """The task has been cancelled."""
 
 
-class ProcessKilled(BaseException):  # noqa: N818 - not an error: nothing may handle it
+class ProcessKilled(BaseException):
     """The process that makes this call is dead. Not an Exception, so that no handler of the code
     under test mistakes it for a failure it can deal with."""

@@ -68,7 +68,8 @@ class SimulatedIndexFile:
     """The committed rows, and how to get back to any commit since the last sync.
 
     Attributes:
-        crash_point: called before every commit and sync; may kill processes.
+        crash_point: called before and after every commit and before every sync; may kill
+            processes.
     """
 
     def __init__(self, scheduler: Scheduler, name: str = "index") -> None:
@@ -230,6 +231,7 @@ class SimulatedIndex:
             yield transaction
             self._begin(f"commit {_digest(transaction)}")
             self._file.commit(transaction.changes)
+            self._pass_crash_point("go on after the commit")
         finally:
             if self._process.alive:
                 forget()
@@ -253,10 +255,13 @@ class SimulatedIndex:
     def close(self) -> None:
         """See `Index.close`."""
 
-    def _begin(self, what: str) -> None:
+    def _pass_crash_point(self, what: str) -> None:
         self._process.check_alive()
         self._file.crash_point(f"{what} of {self._file.name}")
         self._process.check_alive()
+
+    def _begin(self, what: str) -> None:
+        self._pass_crash_point(what)
         self._file.note(self._process.name, f"{what} of {self._file.name}")
 
 

@@ -39,6 +39,7 @@ class SimulatedMachine:
         self._start_count = 0
         self._countdown = 0
         self._crash: Callable[[], None] | None = None
+        self._crash_word = ""
 
     def start(self, name: str) -> Process:
         """A new process."""
@@ -55,12 +56,17 @@ class SimulatedMachine:
         self.device.cut_power()
         self.index_file.cut_power()
 
-    def crash_at_operation(self, count: int, crash: Callable[[], None]) -> None:
-        """Calls `crash` right before the disk or index operation that is `count` ahead."""
-        self._countdown, self._crash = count, crash
+    def crash_at_operation(self, count: int, crash: Callable[[], None], word: str = "") -> None:
+        """Calls `crash` right before the disk or index operation that is `count` ahead; only those
+        with `word` in what they do are counted."""
+        self._countdown, self._crash, self._crash_word = count, crash, word
+
+    def forget_crash(self) -> None:
+        """Takes that back."""
+        self._crash = None
 
     def _pass_crash_point(self, what: str) -> None:
-        if self._crash is None:
+        if self._crash is None or self._crash_word not in what:
             return
         self._countdown -= 1
         if self._countdown <= 0:

@@ -106,7 +106,7 @@ class SimulatedTasks:
         finally:
             timer.cancel()
 
-    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401
+    async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """See `Tasks.run_blocking`. The work is one step, some time after the call and some time
         before its result is known."""
         self._process.check_alive()

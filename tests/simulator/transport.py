@@ -149,7 +149,7 @@ class SimulatedConnection:
         a side notices doesn't, either."""
         assert self.peer is not None
         self._break()
-        self.peer._break()  # noqa: SLF001 - its twin
+        self.peer._break()
 
     def _break(self) -> None:
         if self.is_open and not self._is_broken:

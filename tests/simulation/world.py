@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from rucket.ports.index import Index
     from rucket.ports.log import Log
+    from rucket.ports.tasks import Promise
     from rucket.wire.asgi import Application
     from rucket.wire.request_observer import RequestObserver, RequestReport
     from tests.simulator.trace import Trace
@@ -86,6 +87,14 @@ class WorldSettings:
     wrap_index: IndexWrapper = lambda index: index
     gateways_wait_for_node: bool = True
     processes_may_fail: bool = False
+
+
+async def _tell_failure(work: Awaitable[None], ended: Promise[None]) -> None:
+    """Does `work`, which goes on for ever; if it fails after all, so does `ended`."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - whoever awaits `ended` decides
+        ended.set_exception(error)
 
 
 class _Observer:
@@ -257,15 +266,12 @@ class World:
         )
         await tasks.run_blocking(wal.open)
         await tasks.run_blocking(store.recover)
-        serving = tasks.spawn(store.run(), "store")
+        ended = tasks.promise()
+        tasks.spawn(_tell_failure(store.run(), ended), "store")
+        tasks.spawn(_tell_failure(self._checkpoint_often(store, tasks), ended), "checkpoints")
         await CommitServer(store, self.network.attach(process)).listen(NODE_ENDPOINT)
         self._node_is_ready()
-        checkpoints = tasks.spawn(self._checkpoint_often(store, tasks), "checkpoints")
-        try:
-            await serving
-        finally:
-            if process.alive:
-                checkpoints.cancel()
+        await ended
 
     async def _checkpoint_often(self, store: Store, tasks: SimulatedTasks) -> None:
         while True:

@@ -19,7 +19,7 @@ from rucket.model.errors import SignatureDoesNotMatch
 from rucket.wire.sigv2.string_to_sign import (
     SIGNED_PARAMETERS,
     URL_SIGNED_PARAMETERS,
-    string_to_sign,
+    strings_to_sign,
 )
 
 if TYPE_CHECKING:
@@ -62,11 +62,13 @@ def verify_signature(
         SignatureDoesNotMatch: with all that a client needs to find its mistake.
     """
     names = URL_SIGNED_PARAMETERS if parsed.is_url else SIGNED_PARAMETERS
-    text = string_to_sign(request, parsed.date, bucket_of_host, names)
-    expected = sign(secret_access_key, text)
-    if not (parsed.signature.isascii() and hmac.compare_digest(expected, parsed.signature)):
-        raise SignatureDoesNotMatch(
-            AWSAccessKeyId=parsed.access_key_id,
-            StringToSign=text,
-            SignatureProvided=parsed.signature,
-        )
+    texts = strings_to_sign(request, parsed.date, bucket_of_host, names)
+    if parsed.signature.isascii():
+        for text in texts:
+            if hmac.compare_digest(sign(secret_access_key, text), parsed.signature):
+                return
+    raise SignatureDoesNotMatch(
+        AWSAccessKeyId=parsed.access_key_id,
+        StringToSign=texts[0],
+        SignatureProvided=parsed.signature,
+    )

@@ -67,26 +67,33 @@ def decoded_parameters(raw_query: bytes) -> Iterator[tuple[str, str | None]]:
             yield _decode(name), _decode(value) if separator else None
 
 
-def string_to_sign(
+def strings_to_sign(
     request: SignedRequest, date: str, bucket_of_host: str, signed_parameters: frozenset[str]
-) -> str:
-    """The text whose HMAC is the signature.
+) -> list[str]:
+    """The text whose HMAC is the signature, in each way in which clients write it.
 
     Args:
         request: the request.
         date: the fourth line.
         bucket_of_host: the bucket, in virtual-host style; otherwise empty, as the path has it.
         signed_parameters: decoded names of those parameters that belong to the resource.
+
+    Returns:
+        One to four texts, all of them for this request and no other; the first is as it was sent.
     """
     headers = request.headers
-    return (
+    before_resource = (
         f"{request.method}\n"
         f"{headers.get('content-md5', '').strip(BLANKS)}\n"
         f"{headers.get('content-type', '').strip(BLANKS)}\n"
         f"{date}\n"
         f"{_amz_headers(headers)}"
-        f"{_resource(request, bucket_of_host, signed_parameters)}"
     )
+    return [
+        f"{before_resource}{path}{subresources}"
+        for path in _paths(request.raw_path.decode("latin-1"), bucket_of_host)
+        for subresources in _subresources(request.raw_query, signed_parameters)
+    ]
 
 
 def _amz_headers(headers: Mapping[str, str]) -> str:
@@ -94,22 +101,35 @@ def _amz_headers(headers: Mapping[str, str]) -> str:
     return "".join([f"{name}:{headers[name].strip(BLANKS)}\n" for name in names])
 
 
-def _resource(
-    request: SignedRequest, bucket_of_host: str, signed_parameters: frozenset[str]
-) -> str:
-    path = request.raw_path.decode("latin-1")
+def _paths(path: str, bucket_of_host: str) -> list[str]:
+    """The path; that of a bucket also with the slash at its end, or without.
+
+    botocore signs ``/bucket/`` and sends ``/bucket``; others sign what they send.
+    """
     if bucket_of_host:
         path = f"/{bucket_of_host}{path}"
+    bucket = path[1:].removesuffix("/")
+    if not bucket or "/" in bucket:
+        return [path]
+    return [path, path.removesuffix("/") if path.endswith("/") else f"{path}/"]
+
+
+def _subresources(raw_query: bytes, signed_parameters: frozenset[str]) -> list[str]:
+    """``?name=value&name``; if there are empty values also without their ``=``.
+
+    Clients in Go sign ``acl`` and send ``acl=``.
+    """
     signed = [
-        (name, value)
-        for name, value in decoded_parameters(request.raw_query)
-        if name in signed_parameters
+        (name, value) for name, value in decoded_parameters(raw_query) if name in signed_parameters
     ]
     if not signed:
-        return path
+        return [""]
     signed.sort(key=lambda parameter: parameter[0])
-    texts = [name if value is None else f"{name}={value}" for name, value in signed]
-    return f"{path}?{'&'.join(texts)}"
+    as_sent = "&".join([name if value is None else f"{name}={value}" for name, value in signed])
+    if all(value != "" for _, value in signed):
+        return [f"?{as_sent}"]
+    without = "&".join([f"{name}={value}" if value else name for name, value in signed])
+    return [f"?{as_sent}", f"?{without}"]
 
 
 def _decode(raw: bytes) -> str:

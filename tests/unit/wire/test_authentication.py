@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rucket.wire.app import make_app
 from rucket.wire.percent_encoding import uri_encode
 from rucket.wire.sigv2.signature import sign
-from rucket.wire.sigv2.string_to_sign import SIGNED_PARAMETERS, string_to_sign
+from rucket.wire.sigv2.string_to_sign import SIGNED_PARAMETERS, strings_to_sign
 from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.signer import SigningCredentials, presign_query
 from rucket.wire.timestamps import format_http_date
@@ -61,7 +61,7 @@ class Version2Client:
     def _signature(self, method: str, target: str, headers: Mapping[str, str], date: str) -> str:
         path, _, query = target.partition("?")
         request = SignedRequest(method, path.encode(), query.encode(), headers)
-        text = string_to_sign(request, date, self.bucket_of_host, SIGNED_PARAMETERS)
+        text = strings_to_sign(request, date, self.bucket_of_host, SIGNED_PARAMETERS)[0]
         return sign(self.user.secret_access_key, text)
 
 

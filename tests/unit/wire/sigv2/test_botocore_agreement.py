@@ -23,7 +23,7 @@ ACCESS_KEY_ID = "AKIDEXAMPLE"
 SECRET_ACCESS_KEY = "a/secret+with=signs"
 CREDENTIALS = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
 METHODS = st.sampled_from(["GET", "PUT", "POST", "HEAD", "DELETE"])
-KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
+KEYS = st.text(st.characters(codec="utf-8"), max_size=60)
 VALUES = st.text(st.characters(codec="utf-8"), max_size=20)
 ASCII_VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 QUERIES = st.dictionaries(
@@ -50,13 +50,16 @@ HEADERS = st.dictionaries(
 def unsigned(
     method: str, key: str, query: Mapping[str, str | None], headers: Mapping[str, str], host: str
 ) -> AWSRequest:
-    """As botocore hands a request to its signer, in either style of naming a bucket."""
+    """As botocore hands a request to its signer, in either style of naming a bucket.
+
+    Without a key it is sent without a slash after the bucket, and signed with one.
+    """
     parameters = "&".join(
         name if value is None else f"{name}={quote(value, safe='-_.~')}"
         for name, value in query.items()
     )
     quoted_key = quote(key, safe="/~")
-    path = f"/{quoted_key}" if host else f"/bucket/{quoted_key}"
+    path = f"/{quoted_key}" if host else f"/bucket/{quoted_key}" if key else "/bucket"
     url = f"http://{host or '127.0.0.1:9000'}{path}" + (f"?{parameters}" if parameters else "")
     request = AWSRequest(method=method, url=url, headers=dict(headers))
     request.auth_path = f"/bucket/{quoted_key}"

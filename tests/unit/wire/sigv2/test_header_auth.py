@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rucket.model.errors import S3Error
 from rucket.wire.sigv2 import authentication
 from rucket.wire.sigv2.signature import sign
-from rucket.wire.sigv2.string_to_sign import SIGNED_PARAMETERS, string_to_sign
+from rucket.wire.sigv2.string_to_sign import SIGNED_PARAMETERS, strings_to_sign
 from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.timestamps import format_basic, format_http_date
 from tests.unit.wire.sigv2 import vectors
@@ -40,10 +40,19 @@ def accept(request: SignedRequest, now_ms: int = NOW_MS) -> None:
 
 def signed(request: SignedRequest, date: str) -> SignedRequest:
     """The request with the right signature; `date` is the line to sign."""
-    text = string_to_sign(request, date, "johnsmith", SIGNED_PARAMETERS)
+    text = strings_to_sign(request, date, "johnsmith", SIGNED_PARAMETERS)[0]
     signature = sign(vectors.SECRET_ACCESS_KEY, text)
     headers = {**request.headers, "authorization": f"AWS {vectors.ACCESS_KEY_ID}:{signature}"}
     return SignedRequest(request.method, request.raw_path, request.raw_query, headers)
+
+
+def request_signed_as(resource: str, target: str) -> SignedRequest:
+    """A GET of `target` in path style, signed as one of `resource`."""
+    date = vectors.GET_OBJECT.headers["date"]
+    signature = sign(vectors.SECRET_ACCESS_KEY, f"GET\n\n\n{date}\n{resource}")
+    headers = {"date": date, "authorization": f"AWS {vectors.ACCESS_KEY_ID}:{signature}"}
+    path, _, query = target.partition("?")
+    return SignedRequest("GET", path.encode(), query.encode(), headers)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +176,48 @@ def test_changed_request_is_refused(request_: SignedRequest) -> None:
 def test_parameters_that_clients_leave_unsigned_are_accepted(query: str) -> None:
     """A subresource younger than the signature comes unsigned from the owner of the secret."""
     accept(request_with(GOOD, query))
+
+
+@pytest.mark.parametrize(
+    ("signed_as", "sent_as"),
+    [
+        ("/bucket/", "/bucket"),
+        ("/bucket", "/bucket/"),
+        ("/bucket/?acl", "/bucket?acl"),
+        ("/bucket?acl", "/bucket?acl="),
+        ("/bucket/key?versionId", "/bucket/key?versionId="),
+        ("/bucket/?acl", "/bucket?acl="),
+    ],
+)
+def test_clients_may_sign_another_spelling(signed_as: str, sent_as: str) -> None:
+    """botocore sends a bucket without the slash that it signs, clients in Go send more ``=``."""
+    request = request_signed_as(signed_as, sent_as)
+
+    parsed = authentication.parse(request)
+    authentication.verify(request, parsed, vectors.SECRET_ACCESS_KEY, "", NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("signed_as", "sent_as"),
+    [
+        ("/bucket/key", "/bucket/key/"),
+        ("/bucket/key/", "/bucket/key"),
+        ("/bucket//", "/bucket/"),
+        ("/", "/bucket"),
+        ("/bucket", "/"),
+        ("/bucket/", "/bucket?acl"),
+        ("/bucket/key?versionId", "/bucket/key?versionId=1"),
+    ],
+)
+def test_another_resource_is_no_spelling(signed_as: str, sent_as: str) -> None:
+    """A slash after a key makes another key of it."""
+    request = request_signed_as(signed_as, sent_as)
+    parsed = authentication.parse(request)
+
+    with pytest.raises(S3Error) as caught:
+        authentication.verify(request, parsed, vectors.SECRET_ACCESS_KEY, "", NOW_MS)
+
+    assert caught.value.code == "SignatureDoesNotMatch"
 
 
 def test_bucket_of_the_host_is_signed() -> None:

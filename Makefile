@@ -36,7 +36,7 @@ outputs: .venv/installed ## Print endpoints and credentials as one JSON object (
 
 .PHONY: credentials
 credentials: .venv/installed ## Print AWS_… variables of a region, for eval "$(make -s credentials REGION=eu)"
-	@$(PLATFORM).stacks credentials --stack $(STACK) --region "$(REGION)"
+	@$(PLATFORM).stacks credentials --stack $(STACK) $(if $(REGION),--region $(REGION)) $(if $(S3_USER),--user $(S3_USER))
 
 .PHONY: env
 env: .venv/installed ## Print the environment for plain pulumi commands, for eval "$(make -s env)"
@@ -56,16 +56,17 @@ tools: .venv/installed ## Install the pinned Pulumi tools (`make up` does it, to
 setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucket serve -b ADDRESS -d DIR runs
 
 .venv/installed: platform/locks/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rucket needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say which one: make PYTHON=python3.12 …" >&2; exit 1; }
-	@echo "Setting up .venv (about half a minute) …"
-	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r platform/locks/dev.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@exec 1>&2 # what `make -s env` and its like print has to stay clean
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rucket needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say which one: make PYTHON=python3.12 …" >&2; exit 1; }
+	echo "Setting up .venv (about half a minute) …"
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r platform/locks/dev.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
 
 .PHONY: unit
 unit: .venv/installed ## Unit and property tests
-	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/simulator tests/test_tidy.py
+	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/golden tests/simulator tests/test_tidy.py
 
 .PHONY: simulate
 simulate: .venv/installed ## Simulated clusters from seeds (SEEDS=1..1000 for a long run)

@@ -76,6 +76,7 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
             "uploaded, or the specified entity tag may not match the part's entity tag."
         ),
     ),
+    errors.InvalidPartNumber: (416, "The requested partnumber is not satisfiable"),
     errors.InvalidPartOrder: (
         400,
         "The list of parts was not in ascending order. Parts must be ordered by part number.",
@@ -140,6 +141,31 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.XAmzContentSHA256Mismatch: (
         400,
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    ),
+    errors.NoSuchBucketPolicy: (404, "The bucket policy does not exist"),
+    errors.NoSuchCORSConfiguration: (404, "The CORS configuration does not exist"),
+    errors.NoSuchLifecycleConfiguration: (404, "The lifecycle configuration does not exist"),
+    errors.NoSuchPublicAccessBlockConfiguration: (
+        404,
+        "The public access block configuration was not found",
+    ),
+    errors.NoSuchTagSet: (404, "The TagSet does not exist"),
+    errors.NoSuchWebsiteConfiguration: (
+        404,
+        "The specified bucket does not have a website configuration",
+    ),
+    errors.ObjectLockConfigurationNotFoundError: (
+        404,
+        "Object Lock configuration does not exist for this bucket",
+    ),
+    errors.OwnershipControlsNotFoundError: (404, "The bucket ownership controls were not found"),
+    errors.ReplicationConfigurationNotFoundError: (
+        404,
+        "The replication configuration was not found",
+    ),
+    errors.ServerSideEncryptionConfigurationNotFoundError: (
+        404,
+        "The server side encryption configuration was not found",
     ),
     errors.NoSuchUser: (404, "There is no such user."),
     errors.NoSuchAccessKey: (404, "The user has no such access key."),

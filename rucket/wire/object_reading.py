@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rucket.model.errors import InvalidRange, InvalidRequest, PreconditionFailed, S3Error
+from rucket.model.errors import InvalidPartNumber, InvalidRequest, PreconditionFailed, S3Error
 from rucket.service.objects import modified_ms
 from rucket.service.reading import ByteSpan
 from rucket.wire.byte_ranges import ByteRange, resolve_range
@@ -72,7 +72,7 @@ class ObjectSelection:
         """The bytes that are wanted; None if the object wasn't modified.
 
         Raises:
-            PreconditionFailed, InvalidRange: RFC 9110's reasons.
+            PreconditionFailed, InvalidRange, InvalidPartNumber: RFC 9110's reasons.
         """
         verdict = self._preconditions.evaluate(metadata.etag, modified_ms(metadata))
         if verdict is Verdict.FAILED:
@@ -184,8 +184,7 @@ def _part_span(metadata: ObjectMetadata, part_number: int) -> ByteSpan:
         if part.part_number == part_number:
             return ByteSpan(offset, part.size_bytes)
         offset += part.size_bytes
-    raise InvalidRange(
-        "The requested partnumber is not satisfiable",
+    raise InvalidPartNumber(
         PartNumberRequested=str(part_number),
         ActualPartCount=str(len(metadata.parts) or 1),
     )

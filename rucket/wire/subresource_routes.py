@@ -6,6 +6,7 @@ operation.
 
 from __future__ import annotations
 
+from rucket.model import errors
 from rucket.wire.operations.bucket_configurations import (
     absent_configuration,
     absent_configuration_deletion,
@@ -49,90 +50,66 @@ _ABSENT = (
     (
         "policy",
         "GetBucketPolicy",
-        absent_configuration(
-            "s3:GetBucketPolicy", "NoSuchBucketPolicy", "The bucket policy does not exist"
-        ),
+        absent_configuration("s3:GetBucketPolicy", errors.NoSuchBucketPolicy),
     ),
     (
         "policyStatus",
         "GetBucketPolicyStatus",
-        absent_configuration(
-            "s3:GetBucketPolicyStatus", "NoSuchBucketPolicy", "The bucket policy does not exist"
-        ),
+        absent_configuration("s3:GetBucketPolicyStatus", errors.NoSuchBucketPolicy),
     ),
     (
         "lifecycle",
         "GetBucketLifecycleConfiguration",
-        absent_configuration(
-            "s3:GetLifecycleConfiguration",
-            "NoSuchLifecycleConfiguration",
-            "The lifecycle configuration does not exist",
-        ),
+        absent_configuration("s3:GetLifecycleConfiguration", errors.NoSuchLifecycleConfiguration),
     ),
     (
         "cors",
         "GetBucketCors",
-        absent_configuration(
-            "s3:GetBucketCORS", "NoSuchCORSConfiguration", "The CORS configuration does not exist"
-        ),
+        absent_configuration("s3:GetBucketCORS", errors.NoSuchCORSConfiguration),
     ),
     (
         "tagging",
         "GetBucketTagging",
-        absent_configuration("s3:GetBucketTagging", "NoSuchTagSet", "The TagSet does not exist"),
+        absent_configuration("s3:GetBucketTagging", errors.NoSuchTagSet),
     ),
     (
         "encryption",
         "GetBucketEncryption",
         absent_configuration(
-            "s3:GetEncryptionConfiguration",
-            "ServerSideEncryptionConfigurationNotFoundError",
-            "The server side encryption configuration was not found",
+            "s3:GetEncryptionConfiguration", errors.ServerSideEncryptionConfigurationNotFoundError
         ),
     ),
     (
         "object-lock",
         "GetObjectLockConfiguration",
         absent_configuration(
-            "s3:GetBucketObjectLockConfiguration",
-            "ObjectLockConfigurationNotFoundError",
-            "Object Lock configuration does not exist for this bucket",
+            "s3:GetBucketObjectLockConfiguration", errors.ObjectLockConfigurationNotFoundError
         ),
     ),
     (
         "website",
         "GetBucketWebsite",
-        absent_configuration(
-            "s3:GetBucketWebsite",
-            "NoSuchWebsiteConfiguration",
-            "The specified bucket does not have a website configuration",
-        ),
+        absent_configuration("s3:GetBucketWebsite", errors.NoSuchWebsiteConfiguration),
     ),
     (
         "publicAccessBlock",
         "GetPublicAccessBlock",
         absent_configuration(
-            "s3:GetBucketPublicAccessBlock",
-            "NoSuchPublicAccessBlockConfiguration",
-            "The public access block configuration was not found",
+            "s3:GetBucketPublicAccessBlock", errors.NoSuchPublicAccessBlockConfiguration
         ),
     ),
     (
         "ownershipControls",
         "GetBucketOwnershipControls",
         absent_configuration(
-            "s3:GetBucketOwnershipControls",
-            "OwnershipControlsNotFoundError",
-            "The bucket ownership controls were not found",
+            "s3:GetBucketOwnershipControls", errors.OwnershipControlsNotFoundError
         ),
     ),
     (
         "replication",
         "GetBucketReplication",
         absent_configuration(
-            "s3:GetReplicationConfiguration",
-            "ReplicationConfigurationNotFoundError",
-            "The replication configuration was not found",
+            "s3:GetReplicationConfiguration", errors.ReplicationConfigurationNotFoundError
         ),
     ),
 )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from rucket.service import buckets
 from rucket.wire.operation import Operation, S3Request, S3Response
-from rucket.wire.xml.escaping import escape
 from rucket.wire.xml.writer import DECLARATION, NAMESPACE
 
 if TYPE_CHECKING:
+    from rucket.model.errors import S3Error
     from rucket.service.gateway import Gateway
 
 _XML = ("content-type", "application/xml")
@@ -40,24 +40,18 @@ def default_configuration(action: str, root: str, content: str = "") -> Operatio
     return operation
 
 
-def absent_configuration(action: str, code: str, message: str) -> Operation:
+def absent_configuration(action: str, absence: type[S3Error]) -> Operation:
     """An operation that answers that there is none.
 
     Args:
         action: what the requester must be allowed to do.
-        code: S3's for the absence.
-        message: the same for people.
+        absence: S3's error for it.
     """
 
     async def operation(request: S3Request, gateway: Gateway) -> S3Response:
         assert request.bucket is not None
         buckets.head_bucket(gateway, request.requester, action, request.bucket)
-        document = (
-            f"{DECLARATION}<Error><Code>{code}</Code><Message>{message}</Message>"
-            f"<BucketName>{escape(request.bucket)}</BucketName>"
-            f"<RequestId>{request.request_id}</RequestId></Error>"
-        )
-        return S3Response(status=404, headers=[_XML], body=document.encode())
+        raise absence(BucketName=request.bucket)
 
     return operation
 

@@ -22,12 +22,15 @@ _LONGEST_SCHEME = len(_SCHEMES[0])
 
 
 def is_claimed(request: SignedRequest) -> bool:
-    """Whether the request claims to be signed by version 2, however badly."""
+    """Whether the request claims to be signed by version 2, however badly.
+
+    An ``Authorization`` header goes before the query: one of another scheme is for others to judge.
+    On the way of every request.
+    """
     authorization = request.headers.get("authorization")
-    if authorization is not None and authorization[:_LONGEST_SCHEME] in _SCHEMES:
-        return True
-    # On the way of every request: nothing more where the name is nowhere to be seen.
-    return _ACCESS_KEY_ID in request.raw_query and _is_signed_url(request.raw_query)
+    if authorization is None:
+        return bool(request.raw_query) and _is_signed_url(request.raw_query)
+    return authorization[:_LONGEST_SCHEME] in _SCHEMES
 
 
 def parse(request: SignedRequest) -> ParsedSignature:
@@ -70,4 +73,4 @@ def verify(
 
 
 def _is_signed_url(raw_query: bytes) -> bool:
-    return b"&" + _ACCESS_KEY_ID in b"&" + raw_query
+    return _ACCESS_KEY_ID in raw_query and b"&" + _ACCESS_KEY_ID in b"&" + raw_query

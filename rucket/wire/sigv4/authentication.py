@@ -78,6 +78,5 @@ def verify(
 
 
 def _has_parameter(raw_query: bytes, name: bytes) -> bool:
-    return any(
-        parameter.partition(b"=")[0] == name for parameter in raw_query.split(b"&") if parameter
-    )
+    parameters = b"&" + raw_query + b"&"
+    return b"&" + name + b"=" in parameters or b"&" + name + b"&" in parameters

@@ -223,7 +223,8 @@ def verify_signature(
         parsed.payload.declared,
         without_parameter=without_parameter,
     )
-    text = string_to_sign(canonical, parsed.timestamp, scope.text)
+    scope_text = scope.text
+    text = string_to_sign(canonical, parsed.timestamp, scope_text)
     key = signing_key(secret_access_key, scope.day, scope.region, scope.service)
     expected = sign(key, text)
     if not (parsed.signature.isascii() and hmac.compare_digest(expected, parsed.signature)):
@@ -233,4 +234,4 @@ def verify_signature(
             SignatureProvided=parsed.signature,
             CanonicalRequest=canonical,
         )
-    return SigningContext(key, scope.text, parsed.timestamp, expected, parsed.payload)
+    return SigningContext(key, scope_text, parsed.timestamp, expected, parsed.payload)

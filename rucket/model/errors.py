@@ -10,6 +10,7 @@
         ├── ConfigurationError   a setting is wrong: named, with the mend
         ├── DataDirectoryError   the data directory can't be used as it is
         ├── CorruptionError      bytes on disk aren't what was written
+        │   └── CorruptRowError  those of one row, whose key is known
         ├── UnknownFormatError   written by a newer Rucket
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
@@ -270,6 +271,19 @@ class CorruptionError(OperatingError):
         super().__init__(f"{what} is corrupt: {detail}")
         self.what = what
         self.detail = detail
+
+
+class CorruptRowError(CorruptionError):
+    """A row of the index isn't what was written; the rows after it can still be read.
+
+    Args:
+        table: its table's name.
+        key: the row's key, as far as it can be trusted.
+    """
+
+    def __init__(self, table: str, key: bytes, detail: str) -> None:
+        super().__init__(f"a row of {table}", detail)
+        self.key = key
 
 
 class UnknownFormatError(OperatingError):

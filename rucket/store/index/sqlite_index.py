@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
+from itertools import islice
+from operator import lt
 from typing import TYPE_CHECKING
 
 import apsw
@@ -23,6 +25,7 @@ import apsw
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import (
     CorruptionError,
+    CorruptRowError,
     DataDirectoryError,
     DeviceError,
     StorageFullError,
@@ -42,6 +45,7 @@ _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000
+_PROBLEM_COUNT_MAX = 100
 _CRC = struct.Struct("<I")
 
 _GET = {table: f"SELECT value FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
@@ -62,12 +66,22 @@ _DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # n
 
 
 def _checked(table: Table, key: bytes, stored: bytes) -> bytes:
-    content = stored[: -_CRC.size]
-    if len(stored) < _CRC.size or _CRC.unpack_from(stored, len(content))[0] != crc32c(
-        content, crc32c(key)
-    ):
-        raise CorruptionError(f"a row of {table.name}", f"the check of key {key!r} doesn't fit")
+    """The content of what is stored at `key`. Where SQLite's own bytes are damaged, key and content
+    may come as values of any type.
+    """
+    try:
+        content = stored[: -_CRC.size]
+        fits = _CRC.unpack_from(stored, len(content))[0] == crc32c(content, crc32c(key))
+    except (TypeError, struct.error):
+        raise _corrupt_row(table, key, "is no row that was written") from None
+    if not fits or not isinstance(key, bytes):
+        raise _corrupt_row(table, key, "has a check that doesn't fit")
     return content
+
+
+def _corrupt_row(table: Table, key: object, detail: str) -> CorruptRowError:
+    known = key if isinstance(key, bytes) else b""
+    return CorruptRowError(table.name, known, f"the row with key {key!r} {detail}")
 
 
 def _with_check(key: bytes, content: bytes) -> bytes:
@@ -80,8 +94,11 @@ def _sqlite_errors(path: str) -> Iterator[None]:
         yield
     except apsw.FullError as error:
         raise StorageFullError(f"no room left for {path}: free or add space") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError) as error:
+        # Our statements are right: an SQLError says that a table isn't there any more.
         raise CorruptionError(path, str(error)) from error
+    except UnicodeDecodeError as error:
+        raise CorruptionError(path, "a row has text where there are only bytes") from error
     except (apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as error:
         raise DeviceError(f"{path}: {error}") from error
 
@@ -111,7 +128,12 @@ class _SqliteRows:
             rows = self._execute(_SCAN_TO_END[table], (start, limit))
         else:
             rows = self._execute(_SCAN[table], (start, stop, limit))
-        return [(key, _checked(table, key, stored)) for key, stored in rows]
+        found = [(key, _checked(table, key, stored)) for key, stored in rows]
+        # Damaged pages can show a row twice, another one not at all, each with its own good check.
+        keys = [key for key, _ in found]
+        if found and (keys[0] < start or not all(map(lt, keys, islice(keys, 1, None)))):
+            raise CorruptionError(f"the table {table.name}", f"rows after {start!r} have no order")
+        return found
 
     def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
         """See `Transaction.put`."""
@@ -126,20 +148,40 @@ class _SqliteRows:
 class SqliteIndexReader:
     """The `IndexReader` port: one connection, for one thread at a time.
 
+    Args:
+        path: of the index.
+        is_inspection: changes no byte of it, not even when it is the last to close it; and says
+            at once if it isn't an index this Rucket knows.
+
     Raises:
         DataDirectoryError: there is no index yet.
+        CorruptionError, UnknownFormatError: as `SqliteIndex`.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_inspection: bool = False) -> None:
         self._path = path
+        flags = apsw.SQLITE_OPEN_READONLY if is_inspection else apsw.SQLITE_OPEN_READWRITE
         try:
-            self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+            self._connection = apsw.Connection(path, flags=flags)
         except apsw.CantOpenError as error:
             raise DataDirectoryError(f"there is no index at {path}") from error
-        self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-        _configure(self._connection, _READER_CACHE_KIB)
-        self._connection.execute("PRAGMA query_only = ON")
+        with _sqlite_errors(path):
+            self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            _configure(self._connection, _READER_CACHE_KIB)
+            self._connection.execute("PRAGMA query_only = ON")
+            if is_inspection:
+                _check_format(self._connection, path)
         self._rows = _SqliteRows(self._connection)
+
+    def structure_problems(self) -> list[str]:
+        """What SQLite finds wrong with its pages: the order of rows, lists of free pages. Blocks
+        for as long as it takes to read all of the index.
+        """
+        try:
+            found = self._connection.execute(f"PRAGMA integrity_check({_PROBLEM_COUNT_MAX})")
+            return [text for (text,) in found if text != "ok"]
+        except (apsw.Error, UnicodeDecodeError) as error:
+            return [str(error)]
 
     @contextmanager
     def snapshot(self) -> Iterator[_SqliteRows]:
@@ -174,24 +216,24 @@ class SqliteIndex:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             _configure(self._connection, _WRITER_CACHE_KIB)
-            self._check_format()
+            self._make_or_check()
         self._rows = _SqliteRows(self._connection)
 
-    def _check_format(self) -> None:
-        format_version = self._connection.pragma("user_version")
-        if format_version == 0:
-            with self._connection:
-                for table in Table:
-                    self._connection.execute(
-                        f"CREATE TABLE t{table} (key BLOB PRIMARY KEY NOT NULL, "
-                        "value BLOB NOT NULL, attachment BLOB) WITHOUT ROWID"
-                    )
-                self._connection.pragma("application_id", _APPLICATION_ID)
-                self._connection.pragma("user_version", INDEX_FORMAT_VERSION)
-        elif self._connection.pragma("application_id") != _APPLICATION_ID:
-            raise CorruptionError(self._path, "it is a database, but not an index of Rucket")
-        elif format_version != INDEX_FORMAT_VERSION:
-            raise UnknownFormatError(self._path, format_version, INDEX_FORMAT_VERSION)
+    def _make_or_check(self) -> None:
+        if self._connection.pragma("user_version") or self._has_tables():
+            _check_format(self._connection, self._path)
+            return
+        with self._connection:
+            for table in Table:
+                self._connection.execute(
+                    f"CREATE TABLE t{table} (key BLOB PRIMARY KEY NOT NULL, "
+                    "value BLOB NOT NULL, attachment BLOB) WITHOUT ROWID"
+                )
+            self._connection.pragma("application_id", _APPLICATION_ID)
+            self._connection.pragma("user_version", INDEX_FORMAT_VERSION)
+
+    def _has_tables(self) -> bool:
+        return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").get)
 
     @contextmanager
     def snapshot(self) -> Iterator[_SqliteRows]:
@@ -245,6 +287,14 @@ class SqliteIndex:
     def close(self) -> None:
         """See `Index.close`."""
         self._connection.close()
+
+
+def _check_format(connection: apsw.Connection, path: str) -> None:
+    format_version = connection.pragma("user_version")
+    if connection.pragma("application_id") != _APPLICATION_ID or not format_version:
+        raise CorruptionError(path, "it is a database, but not an index of Rucket")
+    if format_version != INDEX_FORMAT_VERSION:
+        raise UnknownFormatError(path, format_version, INDEX_FORMAT_VERSION)
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:

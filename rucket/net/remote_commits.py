@@ -6,10 +6,16 @@ carries its commit id, so that one the node had taken before it went away isn't 
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rucket.model.errors import CommitUnknownError, OperatingError, StorageFullError
+from rucket.model.errors import (
+    CommitUnknownError,
+    OperatingError,
+    StorageFullError,
+    UnknownFormatError,
+)
 from rucket.net.commit_protocol import (
     AnswerKind,
     RequestKind,
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from rucket.model.records import Record
     from rucket.ports.tasks import Promise, Task, Tasks
     from rucket.ports.transport import Transport
+
+_logger = logging.getLogger(__name__)
 
 _RECONNECT_DELAY_S = 0.05
 _STATUS_TIMEOUT_S = 2.0
@@ -96,20 +104,29 @@ class RemoteCommits:
         while True:
             try:
                 connection = await self._transport.connect(self._endpoint)
-                connection.send(encode_hello())
-                messages = await connection.receive()
-                check_hello(messages[0])
-                self._connection = connection
-                for message, _ in list(self._waiting.values()):
-                    connection.send(message)
-                messages = messages[1:]
-                while True:
-                    for message in messages:
-                        self._settle(message)
-                    messages = await connection.receive()
+                try:
+                    await self._use(connection)
+                finally:
+                    self._connection = None
+                    connection.close()
             except ConnectionLostError:
-                self._connection = None
-                await self._tasks.sleep(_RECONNECT_DELAY_S)
+                pass  # it restarts
+            except UnknownFormatError as error:
+                _logger.error("the node can't be talked to: %s", error)  # noqa: TRY400
+            await self._tasks.sleep(_RECONNECT_DELAY_S)
+
+    async def _use(self, connection: Connection) -> None:
+        connection.send(encode_hello())
+        messages = await connection.receive()
+        check_hello(messages[0])
+        self._connection = connection
+        for message, _ in list(self._waiting.values()):
+            connection.send(message)
+        messages = messages[1:]
+        while True:
+            for message in messages:
+                self._settle(message)
+            messages = await connection.receive()
 
     def _settle(self, answer: bytes) -> None:
         kind, request_id, payload = decode(answer)

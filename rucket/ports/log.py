@@ -59,6 +59,10 @@ class Log(Protocol):
         """
         ...
 
+    def first_sequence_number(self) -> int:
+        """That of the oldest entry that is kept, or will be the first one's."""
+        ...
+
     def last_sequence_number(self) -> int:
         """That of the newest durable entry; 0 in an empty log."""
         ...

@@ -39,7 +39,7 @@ class Task(Protocol[T_co]):
     """A coroutine that runs by itself."""
 
     def cancel(self) -> object:
-        """Ends the task with an exception at its await."""
+        """Ends the task, which sees its await raise, and cancels the promise it awaits."""
         ...
 
     def done(self) -> bool:

@@ -69,6 +69,13 @@ class Store:
                 applied,
                 self._log.last_sequence_number(),
             )
+            if self._log.first_sequence_number() > 1:
+                raise CorruptionError(
+                    "the index",
+                    f"it shows record {applied}, but the log ends with "
+                    f"{self._log.last_sequence_number()} and no longer reaches back to its first "
+                    "record, so it can't be built again: restore both from a backup",
+                )
             self._index.clear()
             applied = 0
         with self._index.snapshot() as snapshot:

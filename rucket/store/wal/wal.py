@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rucket.model.errors import (
+    CorruptionError,
     DeviceError,
     LogFailedError,
     OperatingError,
@@ -127,7 +128,8 @@ class Wal:
             self._end = end
         if names:
             self._make_durable(names[-1])
-        self._start_segment(0)
+        if not names or not self._resume(names[-1]):
+            self._start_segment(0)
 
     def _segment_names(self) -> list[str]:
         names = self._disk.list_directory(self._directory)
@@ -187,6 +189,19 @@ class Wal:
             file.sync_data()
         finally:
             file.close()
+
+    def _resume(self, name: str) -> bool:
+        """Goes on in a segment that nothing was written to, so that a node that starts again and
+        again doesn't fill the disk with empty ones. Says whether it could.
+        """
+        if self._end.last_frame_offset is not None:
+            return False
+        data = self._read(name)
+        if any(data[BLOCK_SIZE_BYTES:]):
+            return False  # a torn first frame
+        self._file = self._disk.open(self._path(name), writable=True)
+        self._file_size_bytes = len(data)
+        return True
 
     def _start_segment(self, room_bytes: int) -> None:
         """Makes a segment, with room for a frame of `room_bytes`, and goes on in it.
@@ -329,13 +344,18 @@ class Wal:
             if header.first_sequence_number <= after + 1:
                 first = position
         if self._segments and self._segments[first].first_sequence_number > after + 1:
-            raise LogFailedError(
-                f"the log begins with record {self._segments[first].first_sequence_number}, "
-                f"but the index needs it from {after + 1} on: restore the index from a backup"
+            raise CorruptionError(
+                self._directory,
+                f"it begins with record {self._segments[first].first_sequence_number}, "
+                f"but the index needs it from {after + 1} on: restore both from a backup",
             )
         for entries, _, _ in self._read_back(first, after):
             if entries:
                 yield entries
+
+    def first_sequence_number(self) -> int:
+        """See `Log.first_sequence_number`."""
+        return self._segments[0].first_sequence_number
 
     def last_sequence_number(self) -> int:
         """See `Log.last_sequence_number`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import OperatingError
+from rucket.model.errors import CorruptionError, OperatingError
 from rucket.model.records import Content, ObjectMetadata
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
@@ -17,7 +17,7 @@ from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.state.commands import CreateBucket, PutObject, WriteCondition
 from rucket.state.outcomes import Committed, Outcome, Rejected
 from rucket.state.rows import find_object
-from rucket.store.index.sqlite_index import SqliteIndex
+from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 
@@ -158,6 +158,26 @@ def test_an_index_that_is_ahead_of_the_log_is_built_again(tmp_path: Path) -> Non
     asyncio.run(fill(2))
 
     assert asyncio.run(buckets()) == 2
+
+
+def test_an_index_ahead_of_a_log_that_was_shortened_is_refused(tmp_path: Path) -> None:
+    """It isn't thrown away before it is sure that it can be built again."""
+
+    async def fill(first: int, count: int) -> None:
+        async with _running(tmp_path) as (store, _, _):
+            for number in range(first, first + count):
+                await store.commit(CreateBucket(_id(number), f"bucket-{number}", "owner"))
+            store.checkpoint()
+
+    asyncio.run(fill(0, 3))
+    asyncio.run(fill(3, 3))
+    newest = max((tmp_path / "wal").glob("*.wal"))
+    newest.write_bytes(newest.read_bytes()[:4096] + bytes(1 << 20))
+
+    with pytest.raises(CorruptionError, match="restore both"):
+        asyncio.run(fill(6, 1))
+    with SqliteIndexReader(str(tmp_path / "index.db")).snapshot() as snapshot:
+        assert len(snapshot.scan(Table.BUCKETS, b"", None, 10)) == 6
 
 
 @pytest.mark.parametrize(

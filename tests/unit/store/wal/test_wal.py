@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import DeviceError, LogFailedError, OperatingError, StorageFullError
+from rucket.model.errors import (
+    CorruptionError,
+    DeviceError,
+    LogFailedError,
+    OperatingError,
+    StorageFullError,
+)
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.store.wal.wal import Wal
@@ -155,7 +161,7 @@ def test_a_discarded_segment_is_gone_and_the_rest_replays(tmp_path: Path) -> Non
     wal = _reopened(tmp_path)
 
     assert [payload[:3] for payload in _replayed(wal, after=20)][:2] == [b"020", b"021"]
-    with pytest.raises(LogFailedError, match="restore the index"):
+    with pytest.raises(CorruptionError, match="restore both"):
         _replayed(wal, after=0)
 
 
@@ -235,6 +241,23 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     assert entries == [b"fits", bytes(4)]
     assert len(refused) == 1
     assert len(_replayed(_reopened(tmp_path))) == 2
+
+
+def test_starting_again_and_again_takes_no_more_room(tmp_path: Path) -> None:
+    """A segment that nothing was written to is gone on with."""
+    for _ in range(3):
+        _reopened(tmp_path).close()
+
+    async def fill() -> None:
+        async with _running(tmp_path) as (wal, applied):
+            wal.submit(b"x")
+            await applied.settled(1)
+
+    asyncio.run(fill())
+    wal = _reopened(tmp_path)
+
+    assert len(list(tmp_path.iterdir())) == 2
+    assert _replayed(wal) == [b"x"]
 
 
 def test_what_a_crash_left_of_an_unfinished_segment_is_removed(tmp_path: Path) -> None:

@@ -11,7 +11,25 @@ Times are HLC stamps as u64 (`rucket.model.hlc`); the Last-Modified of S3 is the
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder of msgspec raises for bytes that it can't read: text that isn't UTF-8 and nesting
+without end have errors of their own."""
+
+Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+"""An id that keys of rows begin with: were one the beginning of another, their rows would mix."""
+
+BucketNumber = Annotated[int, msgspec.Meta(ge=0)]
+"""A bucket id: a u64 in the keys of rows."""
+
+PartNumber = Annotated[int, msgspec.Meta(ge=0, le=2**16 - 1)]
+"""A u16 in the keys of rows."""
+
+SizeBytes = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
+"""A size that a bucket's counter can add up tens of thousands of times."""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, omit_defaults=False):
@@ -74,7 +92,7 @@ class ObjectMetadata(Record, frozen=True):
 
     version_id: bytes
     hlc: int
-    size_bytes: int
+    size_bytes: SizeBytes
     etag: str
     owner_id: str
     content_headers: dict[str, str] = {}
@@ -133,7 +151,7 @@ class Part(Record, frozen=True):
     """An uploaded part; its content is the row's attachment."""
 
     hlc: int
-    size_bytes: int
+    size_bytes: SizeBytes
     etag: str
     checksum: Checksum | None = None
     version_id: bytes = b""

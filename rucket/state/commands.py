@@ -7,7 +7,8 @@ a gateway found out from a snapshot is only as good as the ids by which the comm
 
 Encoding: a MessagePack array, the tag first, then the fields in order. Tags and positions are
 forever; new fields go to the end and have defaults. A command a node doesn't know stops it
-(`UnknownFormatError`): it was written by a newer Rucket.
+(`UnknownFormatError`): it was written by a newer Rucket. Ids and numbers that keys of rows are made
+of are checked by decoding, so that `apply` has a row for whatever decodes.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import msgspec
 
 from rucket.model.errors import UnknownFormatError
 from rucket.model.records import (
+    UNDECODABLE,
     AccessKey,
+    BucketNumber,
     Content,
+    Id,
     MultipartUpload,
     ObjectMetadata,
     Part,
+    PartNumber,
     Record,
     User,
 )
@@ -51,7 +56,7 @@ class DeleteCondition(Record, frozen=True):
 class CreateBucket(Record, frozen=True, tag=1):
     """Makes a bucket; a no-op for a bucket that its owner makes again."""
 
-    commit_id: bytes
+    commit_id: Id
     name: str
     owner_id: str
     location: str = ""
@@ -61,8 +66,8 @@ class CreateBucket(Record, frozen=True, tag=1):
 class DeleteBucket(Record, frozen=True, tag=2):
     """Removes an empty bucket and the uploads pending in it."""
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     name: str
 
 
@@ -73,8 +78,8 @@ class PutObject(Record, frozen=True, tag=3):
     if one of them is no longer in use, the source has changed and the command is rejected.
     """
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     metadata: ObjectMetadata
     content: Content
@@ -85,8 +90,8 @@ class PutObject(Record, frozen=True, tag=3):
 class DeleteObject(Record, frozen=True, tag=4):
     """Deletes the current version of an object; deleting what isn't there succeeds."""
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     condition: DeleteCondition = DeleteCondition()
 
@@ -94,8 +99,8 @@ class DeleteObject(Record, frozen=True, tag=4):
 class CreateMultipartUpload(Record, frozen=True, tag=5):
     """Starts an upload. `commit_id` is its upload id."""
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     upload: MultipartUpload
 
@@ -103,11 +108,11 @@ class CreateMultipartUpload(Record, frozen=True, tag=5):
 class PutPart(Record, frozen=True, tag=6):
     """Adds a part to an upload, over one of the same number. `commit_id` is its version id."""
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     upload_id: bytes
-    part_number: int
+    part_number: PartNumber
     part: Part
     content: Content
     shares_blobs: bool = False
@@ -116,7 +121,7 @@ class PutPart(Record, frozen=True, tag=6):
 class ChosenPart(Record, frozen=True):
     """A part that goes into the object, as the gateway saw it."""
 
-    part_number: int
+    part_number: PartNumber
     version_id: bytes
 
 
@@ -128,8 +133,8 @@ class CompleteMultipartUpload(Record, frozen=True, tag=7):
     the request's list of parts: the same request, repeated later, gets the same answer.
     """
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     upload_id: bytes
     parts: tuple[ChosenPart, ...]
@@ -142,8 +147,8 @@ class CompleteMultipartUpload(Record, frozen=True, tag=7):
 class AbortMultipartUpload(Record, frozen=True, tag=8):
     """Ends an upload and gives up its parts."""
 
-    commit_id: bytes
-    bucket_id: int
+    commit_id: Id
+    bucket_id: BucketNumber
     key: str
     upload_id: bytes
 
@@ -151,7 +156,7 @@ class AbortMultipartUpload(Record, frozen=True, tag=8):
 class PutUser(Record, frozen=True, tag=9):
     """Makes a user, or changes one that exists; `must_be_new` says which is meant."""
 
-    commit_id: bytes
+    commit_id: Id
     user: User
     must_be_new: bool = False
 
@@ -159,21 +164,21 @@ class PutUser(Record, frozen=True, tag=9):
 class DeleteUser(Record, frozen=True, tag=10):
     """Removes a user, with all access keys, who owns no bucket."""
 
-    commit_id: bytes
+    commit_id: Id
     name: str
 
 
 class PutAccessKey(Record, frozen=True, tag=11):
     """Gives a user another access key. One that exists already is never taken over."""
 
-    commit_id: bytes
+    commit_id: Id
     access_key: AccessKey
 
 
 class DeleteAccessKey(Record, frozen=True, tag=12):
     """Takes an access key away."""
 
-    commit_id: bytes
+    commit_id: Id
     user_name: str
     access_key_id: str
 
@@ -181,7 +186,7 @@ class DeleteAccessKey(Record, frozen=True, tag=12):
 class ForgetGarbage(Record, frozen=True, tag=13):
     """Says that these unreferenced blobs have been removed from the devices."""
 
-    commit_id: bytes
+    commit_id: Id
     blob_ids: tuple[bytes, ...]
 
 
@@ -230,5 +235,5 @@ def decode_command(payload: bytes | memoryview) -> Command:
         raise UnknownFormatError("a command", payload[0], COMMAND_FORMAT_VERSION)
     try:
         return _decoder.decode(memoryview(payload)[1:])
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise MalformedCommandError(str(error)) from error

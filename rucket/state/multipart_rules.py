@@ -14,7 +14,7 @@ from rucket.model.records import BucketStatistics, CompletedUpload
 from rucket.ports.index import Table
 from rucket.state.object_rules import no_such_bucket, replace_current, write_refusal
 from rucket.state.outcomes import Committed, Conflicted, Outcome, Rejected
-from rucket.state.references import acquire, all_in_use, release
+from rucket.state.references import acquire, all_in_use, may_be_named, release
 from rucket.state.rows import (
     COMPLETED_UPLOAD,
     CONTENT,
@@ -62,7 +62,7 @@ def put_part(command: PutPart, hlc: int, transaction: Transaction) -> Outcome:
     """Adds a part, over the one that had its number."""
     if find_upload(transaction, command.bucket_id, command.key, command.upload_id) is None:
         return _no_such_upload(command.upload_id)
-    if command.shares_blobs and not all_in_use(command.content, transaction):
+    if not may_be_named(command.content, transaction, is_shared=command.shares_blobs):
         return Conflicted()
     acquire(command.content, transaction)
     row_key = part_row_key(command.upload_id, command.part_number)
@@ -95,6 +95,8 @@ def complete_upload(
     refusal = write_refusal(command.condition, current[0] if current else None, command.key)
     if refusal is not None:
         return refusal
+    if not all_in_use(command.content, transaction):
+        return Conflicted()
     metadata = msgspec.structs.replace(command.metadata, version_id=command.commit_id, hlc=hlc)
     # The object takes its references before the parts give up theirs.
     acquire(command.content, transaction)

@@ -16,7 +16,7 @@ from rucket.model.hlc import HlcTimestamp
 from rucket.model.records import BucketStatistics
 from rucket.ports.index import Table
 from rucket.state.outcomes import Committed, Conflicted, Outcome, Rejected
-from rucket.state.references import acquire, all_in_use, release
+from rucket.state.references import acquire, may_be_named, release
 from rucket.state.rows import (
     CONTENT,
     OBJECT,
@@ -69,7 +69,7 @@ def put_object(command: PutObject, hlc: int, transaction: Transaction) -> Outcom
     refusal = write_refusal(command.condition, current[0] if current else None, command.key)
     if refusal is not None:
         return refusal
-    if command.shares_blobs and not all_in_use(command.content, transaction):
+    if not may_be_named(command.content, transaction, is_shared=command.shares_blobs):
         return Conflicted()
     acquire(command.content, transaction)
     metadata = msgspec.structs.replace(command.metadata, version_id=command.commit_id, hlc=hlc)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rucket.model.records import Checksum, Record
+from rucket.model.records import UNDECODABLE, Checksum, Record
 from rucket.ports.index import Table
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class Conflicted(Record, frozen=True, tag=3):
 
 Outcome = Committed | Rejected | Conflicted
 
+
+class MalformedOutcomeError(ValueError):
+    """The bytes aren't an outcome."""
+
+
 _SLOT = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()
 _outcome_decoder: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
@@ -72,8 +77,22 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 
 def decode_outcome(message: bytes | memoryview) -> Outcome:
-    """The outcome that `encode_outcome` encoded; msgspec.DecodeError for anything else."""
-    return _outcome_decoder.decode(message)
+    """The outcome that `encode_outcome` encoded.
+
+    Raises:
+        MalformedOutcomeError: it encoded nothing of the kind.
+    """
+    try:
+        return _outcome_decoder.decode(message)
+    except UNDECODABLE as error:
+        raise MalformedOutcomeError(str(error)) from error
+
+
+def decode_outcome_row(value: bytes) -> tuple[int, bytes, Outcome]:
+    """Sequence number, commit id and outcome of the command that an OUTCOMES row is about;
+    msgspec.DecodeError for anything else.
+    """
+    return _row_decoder.decode(value)
 
 
 class RecentOutcomes:
@@ -81,12 +100,11 @@ class RecentOutcomes:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._by_commit_id: dict[bytes, Outcome] = {}
-        rows = [
-            _row_decoder.decode(value)
-            for _, value in snapshot.scan(Table.OUTCOMES, b"", None, OUTCOME_COUNT_MAX)
-        ]
-        for _, commit_id, outcome in sorted(rows, key=lambda row: row[0]):
+        self._commit_ids: dict[bytes, bytes] = {}  # by slot
+        for slot, value in snapshot.scan(Table.OUTCOMES, b"", None, OUTCOME_COUNT_MAX):
+            _, commit_id, outcome = decode_outcome_row(value)
             self._by_commit_id[commit_id] = outcome
+            self._commit_ids[slot] = commit_id
 
     def get(self, commit_id: bytes) -> Outcome | None:
         """What became of the command, if it is among the newest."""
@@ -95,11 +113,17 @@ class RecentOutcomes:
     def remember(
         self, transaction: Transaction, sequence_number: int, commit_id: bytes, outcome: Outcome
     ) -> None:
-        """Keeps an outcome, over that of the command `OUTCOME_COUNT_MAX` places before it."""
+        """Keeps an outcome, over the one that is `OUTCOME_COUNT_MAX` places before it.
+
+        A repeated command leaves its place as it is, so what is forgotten goes by place: in memory
+        there is exactly what a restart would read from the rows.
+        """
         slot = _SLOT.pack(sequence_number % OUTCOME_COUNT_MAX)
         transaction.put(
             Table.OUTCOMES, slot, _encoder.encode((sequence_number, commit_id, outcome))
         )
+        replaced = self._commit_ids.get(slot)
+        if replaced is not None:
+            del self._by_commit_id[replaced]
         self._by_commit_id[commit_id] = outcome
-        if len(self._by_commit_id) > OUTCOME_COUNT_MAX:
-            del self._by_commit_id[next(iter(self._by_commit_id))]
+        self._commit_ids[slot] = commit_id

@@ -22,6 +22,24 @@ def all_in_use(content: Content, transaction: Transaction) -> bool:
     return all(reference_count(transaction, extent.blob_id) > 0 for extent in content.extents)
 
 
+def any_garbage(content: Content, transaction: Transaction) -> bool:
+    """Whether a blob of `content` is about to be removed.
+
+    A new blob never is. But a command that comes again when its outcome is no longer kept may name
+    one that it brought the first time, and that has been given up since.
+    """
+    return any(
+        transaction.get(Table.GARBAGE, extent.blob_id) is not None for extent in content.extents
+    )
+
+
+def may_be_named(content: Content, transaction: Transaction, *, is_shared: bool) -> bool:
+    """Whether a row may name the blobs of `content`: shared ones are in use, none is garbage."""
+    if is_shared:
+        return all_in_use(content, transaction)
+    return not any_garbage(content, transaction)
+
+
 def acquire(content: Content, transaction: Transaction) -> None:
     """Counts one reference more for each extent."""
     for extent in content.extents:

@@ -2,7 +2,7 @@
 
 | table             | key                                      | value (attachment)           |
 |-------------------|------------------------------------------|------------------------------|
-| META              | a name                                   | see `_APPLIED`, …            |
+| META              | a name                                   | see `APPLIED`, …             |
 | BUCKETS           | name                                     | BucketInfo                   |
 | BUCKETS_BY_OWNER  | ordered(owner id), name                  | empty                        |
 | BUCKET_STATISTICS | bucket id                                | BucketStatistics             |
@@ -30,6 +30,7 @@ import msgspec
 
 from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.model.records import (
+    UNDECODABLE,
     AccessKey,
     BucketInfo,
     BucketStatistics,
@@ -52,8 +53,8 @@ _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 _APPLIED_VALUE = struct.Struct(">QQ")
 
-_APPLIED = b"applied"
-_NEXT_BUCKET_ID = b"next_bucket_id"
+APPLIED = b"applied"
+NEXT_BUCKET_ID = b"next_bucket_id"
 
 _encoder = msgspec.msgpack.Encoder()
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class _Codec(Generic[T]):
             raise UnknownFormatError(f"a row of {self._name}", found, ROW_FORMAT_VERSION)
         try:
             return self._decoder.decode(memoryview(value)[1:])
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise CorruptionError(f"a row of {self._name}", str(error)) from error
 
 
@@ -252,7 +253,7 @@ def put_garbage(transaction: Transaction, blob_id: bytes, hlc: int) -> None:
 
 def applied_position(snapshot: Snapshot) -> tuple[int, int]:
     """Sequence number and stamp of the newest entry the rows show; zeros in an empty index."""
-    value = snapshot.get(Table.META, _APPLIED)
+    value = snapshot.get(Table.META, APPLIED)
     if value is None:
         return 0, 0
     sequence_number, hlc = _APPLIED_VALUE.unpack(value)
@@ -261,12 +262,12 @@ def applied_position(snapshot: Snapshot) -> tuple[int, int]:
 
 def put_applied_position(transaction: Transaction, sequence_number: int, hlc: int) -> None:
     """Says which entry is the newest that the rows show."""
-    transaction.put(Table.META, _APPLIED, _APPLIED_VALUE.pack(sequence_number, hlc))
+    transaction.put(Table.META, APPLIED, _APPLIED_VALUE.pack(sequence_number, hlc))
 
 
 def take_bucket_id(transaction: Transaction) -> int:
     """The next unused bucket id, from 1 on."""
-    value = transaction.get(Table.META, _NEXT_BUCKET_ID)
+    value = transaction.get(Table.META, NEXT_BUCKET_ID)
     bucket_id = 1 if value is None else int(_U64.unpack(value)[0])
-    transaction.put(Table.META, _NEXT_BUCKET_ID, _U64.pack(bucket_id + 1))
+    transaction.put(Table.META, NEXT_BUCKET_ID, _U64.pack(bucket_id + 1))
     return bucket_id

@@ -81,7 +81,7 @@ def rucket() -> None:
 def main() -> None:
     """Runs the command line and ends the process."""
     try:
-        app()
+        app(prog_name="rucket")
     except ConfigurationError as error:
         _fail(error, _EXIT_CONFIGURATION_ERROR)
     except (RucketError, OSError) as error:

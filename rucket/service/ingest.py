@@ -240,7 +240,8 @@ class _BlobSink:
     def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls it
         """Hashes and writes `data`; with the last of it, verifies and makes the blob durable."""
         if self._writer is None:
-            size_bytes_expected = len(data) if is_last else self._payload.size_bytes
+            # Room is reserved for what takes many writes; before a single one it only costs time.
+            size_bytes_expected = None if is_last else self._payload.size_bytes
             self._writer = self._blobs.create(self._blob_id, size_bytes_expected)
         view = memoryview(data)
         self._digests.update(view)

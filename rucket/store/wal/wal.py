@@ -199,6 +199,9 @@ class Wal:
         data = self._read(name)
         if any(data[BLOCK_SIZE_BYTES:]):
             return False  # a torn first frame
+        # Killed before it had synced it, the node that made the segment left a name that only the
+        # page cache knows. Frames are about to be acknowledged under it.
+        self._disk.sync_directory(self._directory)
         self._file = self._disk.open(self._path(name), writable=True)
         self._file_size_bytes = len(data)
         return True

@@ -1,0 +1,200 @@
+"""A store on a simulated machine: log, index, blobs, and the gateways that write through them.
+
+What puts the parts together is what `rucket.daemon.build` does, in one process: a power cut, or a
+``kill -9`` of the supervisor, ends all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rucket.model.names import BlobId
+from rucket.ports.index import Table
+from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, part_row_key
+from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.store import Store
+from rucket.store.wal.wal import Wal
+from tests.simulation.final_checks import check_rows
+from tests.simulator.process import SimulatedClock, SimulatedRandom, SimulatedTasks
+from tests.storage.interleaving import InterleavedTasks
+
+if TYPE_CHECKING:
+    from rucket.model.records import Content, Record
+    from rucket.ports.disk import Disk
+    from rucket.ports.index import Index, Snapshot
+    from rucket.ports.log import Log
+    from rucket.ports.tasks import Tasks
+    from tests.simulator.machine import SimulatedMachine
+    from tests.storage.claims import Body
+
+LOG_DIRECTORY = "/data/log"
+BLOB_DIRECTORY = "/data/blobs"
+BLOB_DIRECTORIES = tuple(f"{BLOB_DIRECTORY}/{number:02x}" for number in range(2))
+DIRECTORIES = ("/", "/data", LOG_DIRECTORY, BLOB_DIRECTORY, *BLOB_DIRECTORIES)
+BUCKET = "bucket"
+BUCKET_KEY = "bucket:"
+INLINE_SIZE_BYTES_MAX = 300
+
+
+def part_key(upload_id: bytes, part_number: int) -> str:
+    """What claims call a part of an upload."""
+    return f"part:{upload_id.hex()}:{part_number}"
+
+
+def _same_disk(disk: Disk) -> Disk:
+    return disk
+
+
+def _same_log(log: Log) -> Log:
+    return log
+
+
+def _same_gateway(gateway: Gateway) -> Gateway:
+    return gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the parts are put together; a mutant puts something between them.
+
+    Attributes:
+        disk, log, gateway: wrap a port, or the ports of a gateway.
+        wal, store: the classes.
+    """
+
+    disk: Callable[[Disk], Disk] = _same_disk
+    log: Callable[[Log], Log] = _same_log
+    gateway: Callable[[Gateway], Gateway] = _same_gateway
+    wal: type[Wal] = Wal
+    store: type[Store] = Store
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The sizes of a node.
+
+    Attributes:
+        is_interleaved: whether blocking work takes turns at every disk operation.
+    """
+
+    segment_size_bytes: int = 16 * 1024
+    gateway_count: int = 1
+    is_interleaved: bool = False
+
+
+class _Random(SimulatedRandom):
+    """Ids that lie in a few directories only."""
+
+    def token_bytes(self, size_bytes: int) -> bytes:
+        """See `Random.token_bytes`."""
+        token = super().token_bytes(size_bytes)
+        return bytes([token[0] % len(BLOB_DIRECTORIES)]) + token[1:]
+
+
+class _Commits:
+    """The `Commits` port without a connection between."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def commit(self, command: Record) -> Record:
+        """See `Commits.commit`."""
+        return await self._store.commit(command)
+
+    async def ready(self) -> bool:
+        """See `Commits.ready`."""
+        return self._store.is_ready()
+
+
+class Node:
+    """One life of the processes of a machine."""
+
+    def __init__(self, machine: SimulatedMachine, wiring: Wiring, layout: Layout) -> None:
+        self.machine = machine
+        self.scheduler = machine.scheduler
+        self.process = machine.start("node")
+        self.tasks: Tasks = (
+            InterleavedTasks(self.process) if layout.is_interleaved else SimulatedTasks(self.process)
+        )
+        clock = SimulatedClock(self.scheduler, "node")
+        disk = wiring.disk(machine.device.attach(self.process))
+        self.wal = wiring.wal(
+            disk,
+            LOG_DIRECTORY,
+            self.tasks,
+            clock,
+            _Random(self.scheduler, "log"),
+            segment_size_bytes=layout.segment_size_bytes,
+        )
+        self.index: Index = machine.index_file.open(self.process)
+        self.store = wiring.store(wiring.log(self.wal), self.index, self.tasks)
+        self.gateways = [
+            wiring.gateway(
+                Gateway(
+                    index=self.index,
+                    commits=_Commits(self.store),
+                    blobs=FileBlobs(disk, BLOB_DIRECTORY),
+                    tasks=self.tasks,
+                    clock=clock,
+                    random=_Random(self.scheduler, f"gateway-{number}"),
+                    settings=_settings(),
+                )
+            )
+            for number in range(layout.gateway_count)
+        ]
+
+    def recover(self) -> None:
+        """Opens log and index, as a node that starts does."""
+        self.wal.open()
+        self.store.recover()
+
+    def read(self, keys: list[str]) -> dict[str, Body]:
+        """What a client finds under each key, every byte of it read; and checks all rows and
+        blobs against each other."""
+        with self.index.snapshot() as snapshot:
+            found = {key: self._read(snapshot, key) for key in keys}
+        check_rows(self.gateways[0])
+        return found
+
+    def _read(self, snapshot: Snapshot, key: str) -> Body:
+        bucket = find_bucket(snapshot, BUCKET)
+        if key == BUCKET_KEY:
+            return None if bucket is None else b"there"
+        if key.startswith("part:"):
+            _, upload_id, number = key.split(":")
+            row = snapshot.get_with_attachment(
+                Table.PARTS, part_row_key(bytes.fromhex(upload_id), int(number))
+            )
+            return None if row is None else self._body(CONTENT.decode(row[1]))
+        if bucket is None:
+            return None
+        found = find_object_with_content(snapshot, bucket.bucket_id, key)
+        return None if found is None else self._body(found[1])
+
+    def _body(self, content: Content) -> bytes:
+        if content.inline is not None:
+            return content.inline
+        pieces = []
+        for extent in content.extents:
+            reader = self.gateways[0].blobs.open(BlobId(extent.blob_id))
+            try:
+                pieces.append(reader.read(extent.offset, extent.size_bytes))
+            finally:
+                reader.close()
+        return b"".join(pieces)
+
+
+def _settings() -> ServiceSettings:
+    return ServiceSettings(
+        region="us-east-1",
+        domains=(),
+        users=(),
+        sealing_key=bytes(32),
+        version="0",
+        node_id="node",
+        started_at_ms=0,
+        inline_size_bytes_max=INLINE_SIZE_BYTES_MAX,
+    )

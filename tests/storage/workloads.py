@@ -1,0 +1,212 @@
+"""Short workloads: what is being done when the power goes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.storage.images import blank_image
+from tests.storage.node import BUCKET_KEY, DIRECTORIES, Layout, Wiring
+from tests.storage.recording import Life, Recording
+
+if TYPE_CHECKING:
+    from tests.storage.client import Client
+
+Script = Callable[[Life], Awaitable[None]]
+
+_INLINE = 100
+_BLOB = 1500
+_TWO_BLOCK_BLOB = 140_000
+
+
+async def _nothing(_: Life) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is recorded, after what was done before that.
+
+    Attributes:
+        script: is recorded.
+        before: is done first, without being recorded, and is durable.
+        is_first_start: whether even the first start is recorded.
+    """
+
+    name: str
+    script: Script
+    before: Script = _nothing
+    layout: Layout = field(default_factory=Layout)
+    is_first_start: bool = False
+
+    def record(self, wiring: Wiring | None = None) -> Recording:
+        """Carries it out."""
+        life = Life(
+            self.name,
+            blank_image(DIRECTORIES),
+            wiring or Wiring(),
+            self.layout,
+            {BUCKET_KEY: frozenset({None})},
+        )
+        if self.is_first_start:
+            life.start_recording()
+        life.node.recover()
+
+        async def live(life: Life) -> None:
+            await life.client().make_bucket()
+            await self.before(life)
+            life.start_recording()
+            await self.script(life)
+
+        life.run(live)
+        return life.end()
+
+
+async def _first_start(life: Life) -> None:
+    await life.client().put("first", "first", _INLINE)
+
+
+async def _put_inline(life: Life) -> None:
+    client = life.client()
+    await client.put("a", "a1", _INLINE)
+    await client.put("b", "b1", 0)
+    await client.read("a")
+
+
+async def _put_blob(life: Life) -> None:
+    client = life.client()
+    await client.put("a", "a1", _BLOB)
+    await client.put("b", "b1", 4096)
+    await client.read("b")
+
+
+async def _put_large_blob(life: Life) -> None:
+    await life.client().put("a", "a1", _TWO_BLOCK_BLOB)
+
+
+async def _before_overwrites(life: Life) -> None:
+    client = life.client()
+    await client.put("inline", "i0", _INLINE)
+    await client.put("blob", "b0", _BLOB)
+    await client.put("both", "x0", _BLOB)
+
+
+async def _overwrite(life: Life) -> None:
+    client = life.client()
+    await client.put("inline", "i1", _BLOB)
+    await client.put("blob", "b1", _INLINE)
+    await client.put("both", "x1", _BLOB)
+    await client.read("both")
+
+
+async def _delete(life: Life) -> None:
+    client = life.client()
+    await client.delete("inline")
+    await client.read("inline")
+    await client.delete("blob")
+    await client.put("blob", "b2", _INLINE)
+
+
+async def _multipart(life: Life) -> None:
+    client = life.client()
+    upload = await client.create_upload("assembled")
+    await client.put_part(upload, 1, "p1", _BLOB)
+    await client.put_part(upload, 2, "p2", 700)
+    await client.put_part(upload, 3, "p3", 600)
+    await client.complete_upload(upload, [1, 2], [3])
+    await client.read("assembled")
+
+
+async def _rotation(life: Life) -> None:
+    client = life.client()
+    for number in range(7):
+        await client.put(f"k{number % 3}", f"r{number}", _INLINE)
+
+
+async def _fill_segments(life: Life) -> None:
+    client = life.client()
+    for number in range(8):
+        await client.put(f"k{number % 3}", f"f{number}", _INLINE)
+
+
+async def _checkpoint(life: Life) -> None:
+    client = life.client()
+    await client.put("k1", "c1", _INLINE)
+    await client.checkpoint()
+    await client.put("k2", "c2", _INLINE)
+    await client.checkpoint()
+    await client.put("k1", "c3", _INLINE)
+
+
+async def _garbage(life: Life) -> None:
+    client = life.client()
+    await client.put("blob", "b1", _INLINE)
+    await client.delete("both")
+    await client.collect_garbage()
+    await client.put("blob", "b2", _BLOB)
+    await client.collect_garbage()
+
+
+async def _copy(life: Life) -> None:
+    client = life.client()
+    await client.copy("blob", "copied")
+    await client.delete("blob")
+    await client.collect_garbage()
+    await client.delete("copied")
+    await client.collect_garbage()
+    await client.put("blob", "b3", _INLINE)
+
+
+async def _two_gateways(life: Life) -> None:
+    async def first(client: Client) -> None:
+        await client.put("both", "x1", _BLOB)
+        await client.put("mine", "m1", _INLINE)
+        await client.read("both")
+        await client.delete("inline")
+
+    async def second(client: Client) -> None:
+        await client.put("both", "x2", _INLINE)
+        await client.put("both", "x3", _BLOB)
+        await client.read("inline")
+        await client.put("yours", "y1", _BLOB)
+
+    async def upkeep(client: Client) -> None:
+        await client.checkpoint()
+        await client.collect_garbage()
+        await client.checkpoint()
+
+    spawn = life.node.tasks.spawn
+    running = [
+        spawn(first(life.client(0)), "first"),
+        spawn(second(life.client(1)), "second"),
+        spawn(upkeep(life.client(0)), "upkeep"),
+    ]
+    for task in running:
+        await task
+
+
+_TINY = Layout(segment_size_bytes=12 * 1024)
+
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload("first start", _first_start, is_first_start=True),
+        Workload("put inline", _put_inline),
+        Workload("put blob", _put_blob),
+        Workload("put large blob", _put_large_blob),
+        Workload("overwrite", _overwrite, _before_overwrites),
+        Workload("delete", _delete, _before_overwrites),
+        Workload("multipart", _multipart),
+        Workload("rotation", _rotation, layout=_TINY),
+        Workload("checkpoint", _checkpoint, _fill_segments, layout=_TINY),
+        Workload("garbage", _garbage, _before_overwrites),
+        Workload("copy", _copy, _before_overwrites),
+        Workload(
+            "two gateways",
+            _two_gateways,
+            _before_overwrites,
+            Layout(segment_size_bytes=12 * 1024, gateway_count=2, is_interleaved=True),
+        ),
+    )
+}

@@ -85,18 +85,13 @@ def complete_upload(
         return no_such_bucket()
     if find_upload(transaction, command.bucket_id, command.key, command.upload_id) is None:
         return _completed_before(command, transaction)
-    for chosen in command.parts:
-        value = transaction.get(Table.PARTS, part_row_key(command.upload_id, chosen.part_number))
-        if value is None:
-            return Rejected(InvalidPart.code, details={"PartNumber": str(chosen.part_number)})
-        if PART.decode(value).version_id != chosen.version_id:
-            return Conflicted()
+    stale = _stale_choice(command, transaction)
+    if stale is not None:
+        return stale
     current = find_object_with_content(transaction, command.bucket_id, command.key)
     refusal = write_refusal(command.condition, current[0] if current else None, command.key)
     if refusal is not None:
         return refusal
-    if not all_in_use(command.content, transaction):
-        return Conflicted()
     metadata = msgspec.structs.replace(command.metadata, version_id=command.commit_id, hlc=hlc)
     # The object takes its references before the parts give up theirs.
     acquire(command.content, transaction)
@@ -121,6 +116,17 @@ def complete_upload(
     _forget_old_completed_uploads(transaction, hlc)
     transaction.put(Table.COMPLETED_UPLOADS, command.upload_id, COMPLETED_UPLOAD.encode(completed))
     return _answer(completed)
+
+
+def _stale_choice(command: CompleteMultipartUpload, transaction: Transaction) -> Outcome | None:
+    """What the gateway is told that saw other parts than there are now; None if it saw these."""
+    for chosen in command.parts:
+        value = transaction.get(Table.PARTS, part_row_key(command.upload_id, chosen.part_number))
+        if value is None:
+            return Rejected(InvalidPart.code, details={"PartNumber": str(chosen.part_number)})
+        if PART.decode(value).version_id != chosen.version_id:
+            return Conflicted()
+    return None if all_in_use(command.content, transaction) else Conflicted()
 
 
 def abort_upload(command: AbortMultipartUpload, hlc: int, transaction: Transaction) -> Outcome:

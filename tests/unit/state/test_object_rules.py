@@ -67,7 +67,10 @@ def _expected(if_match: str, if_none_match: str, *, exists: bool) -> str:
 @pytest.mark.parametrize("exists", [True, False], ids=["there", "missing"])
 @pytest.mark.parametrize(("if_match", "if_none_match"), list(itertools.product(MATCHES, MATCHES)))
 def test_conditions_of_a_write_are_those_of_rfc_9110(
-    log: AppliedLog, if_match: str, if_none_match: str, exists: bool
+    log: AppliedLog,
+    if_match: str,
+    if_none_match: str,
+    exists: bool,  # noqa: FBT001
 ) -> None:
     """If-Match first, then If-None-Match; a write that is refused changes nothing."""
     if exists:

@@ -2,7 +2,7 @@
 
 node          Store over Wal and SqliteIndex, behind CommitServer
 gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
-maintenance   GarbageCollector over the same three
+maintenance   the collection of garbage over the same three, and the scrubber
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.net.unix_sockets import UnixSockets
 from rucket.observe.metrics import StoredCounts, WalMetrics
+from rucket.observe.scrub_metrics import ScrubMetrics
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.service.scrub_findings import FindingKind
+from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
 from rucket.state.rows import STATISTICS
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.quarantine import FileQuarantine
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.scrub_cursor_file import ScrubCursorFile
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 
@@ -35,6 +40,7 @@ _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
 _MAINTENANCE_THREAD_COUNT = 2
 _ROWS_PER_SCAN = 1000
+_SECONDS_PER_DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,34 @@ def build_gateway(settings: Settings) -> GatewayParts:
 def build_maintenance(settings: Settings) -> GatewayParts:
     """The parts of the maintenance process; the node has prepared the data directory."""
     return _build_client(settings, _MAINTENANCE_THREAD_COUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubberParts:
+    """The scrubber, in the maintenance process."""
+
+    scrubber: Scrubber
+    index: SqliteIndexReader
+
+
+def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
+    """The scrubber, with an index connection of its own: it reads in threads."""
+    disk = OsDisk()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    index = SqliteIndexReader(directory.index)
+    blobs = FileBlobs(disk, directory.blobs)
+    ports = ScrubPorts(
+        index=index,
+        blobs=blobs,
+        tasks=gateway.tasks,
+        clock=gateway.clock,
+        cursors=ScrubCursorFile(disk, directory.scrub_cursor),
+        quarantine=FileQuarantine(disk, blobs, directory.quarantine),
+        observer=ScrubMetrics(FindingKind),
+    )
+    scrub = settings.storage.scrub
+    pace = ScrubPace(scrub.cycle_days * _SECONDS_PER_DAY, scrub.max_bytes_per_s)
+    return ScrubberParts(Scrubber(ports, pace), index)
 
 
 class StoredCounter:

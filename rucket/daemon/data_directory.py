@@ -3,11 +3,13 @@
 ::
 
     LOCK                 held by the supervisor of the one server that uses it
-    rucket.json          format_version, node id, when it was made
+    rucket.json          format_version, node id, when it was made, and a check of these
     keys/sealing.key     32 bytes that secrets are encrypted under, if the configuration has none
     wal/                 the log
     index/index.db       the index
     blobs/               the bytes of objects
+    quarantine/          damaged blobs, moved out of the way, each with a report
+    state/scrub.json     how far the scrubber has come
     run/                 sockets and metrics of the running server; emptied at every start
 """
 
@@ -18,6 +20,7 @@ import posixpath
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 DATA_DIRECTORY_FORMAT_VERSION = 1
 SEALING_KEY_SIZE_BYTES = 32
+
+
+def _check(fields: dict[str, object]) -> int:
+    return crc32c(json.dumps(fields, sort_keys=True).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class DataDirectory:
         self.log = posixpath.join(root, "wal")
         self.index = posixpath.join(root, "index", "index.db")
         self.blobs = posixpath.join(root, "blobs")
+        self.quarantine = posixpath.join(root, "quarantine")
+        self.scrub_cursor = posixpath.join(root, "state", "scrub.json")
         self.node_socket = posixpath.join(root, "run", "node.sock")
         self._identity = posixpath.join(root, "rucket.json")
         self._sealing_key = posixpath.join(root, "keys", "sealing.key")
@@ -67,7 +76,8 @@ class DataDirectory:
             identity = NodeIdentity(
                 DATA_DIRECTORY_FORMAT_VERSION, random.token_bytes(8).hex(), clock.wall_ms()
             )
-            text = json.dumps(asdict(identity), indent=2) + "\n"
+            fields = asdict(identity)
+            text = json.dumps({**fields, "check": _check(fields)}, indent=2) + "\n"
             self._make(self._identity, text.encode())
         return identity
 
@@ -83,11 +93,16 @@ class DataDirectory:
         try:
             fields = json.loads(text)
             format_version = int(fields["format_version"])
-        except (ValueError, KeyError, TypeError) as error:
+            if format_version != DATA_DIRECTORY_FORMAT_VERSION:
+                raise UnknownFormatError(
+                    self._identity, format_version, DATA_DIRECTORY_FORMAT_VERSION
+                )
+            check = fields.pop("check", None)  # the first ones had none
+            if check is not None and check != _check(fields):
+                raise CorruptionError(self._identity, "its check doesn't fit")
+            return NodeIdentity(format_version, str(fields["node_id"]), int(fields["created_ms"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptionError(self._identity, "it isn't what was written") from error
-        if format_version != DATA_DIRECTORY_FORMAT_VERSION:
-            raise UnknownFormatError(self._identity, format_version, DATA_DIRECTORY_FORMAT_VERSION)
-        return NodeIdentity(format_version, str(fields["node_id"]), int(fields["created_ms"]))
 
     def make_sealing_key(self, random: Random) -> bytes:
         """The sealing key of this directory, made if it is missing.

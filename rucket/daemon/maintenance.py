@@ -1,7 +1,8 @@
 """The maintenance process: what has to be done at some time, for no request in particular.
 
 Each job is a task of its own. One that meets a passing trouble (the node restarts, the disk is
-full) tries again at its next turn.
+full) tries again at its next turn. One that meets damage reports it and tries again later: requests
+that don't need what is damaged are served.
 """
 
 from __future__ import annotations
@@ -11,9 +12,21 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from rucket.daemon.build import GatewayParts, StoredCounter, build_maintenance
+from rucket.daemon.build import (
+    GatewayParts,
+    ScrubberParts,
+    StoredCounter,
+    build_maintenance,
+    build_scrubber,
+)
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
-from rucket.model.errors import CommitUnknownError, DeviceError, StorageFullError
+from rucket.model.errors import (
+    CommitUnknownError,
+    CorruptionError,
+    DeviceError,
+    OperatingError,
+    StorageFullError,
+)
 from rucket.observe.metric_directory import DIRECTORY as METRICS_DIRECTORY
 from rucket.observe.metrics import StoredMetrics
 from rucket.observe.metrics_server import MetricsServer, process_metrics, serve_metrics
@@ -27,6 +40,8 @@ if TYPE_CHECKING:
 
 GARBAGE_INTERVAL_S = 2.0
 ORPHAN_INTERVAL_S = 60 * 60.0
+AFTER_DAMAGE_S = 10 * 60.0
+SCRUB_RETRY_S = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +56,10 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, collect_garbage)),
         asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
     ]
+    scrub: ScrubberParts | None = None
+    if settings.storage.scrub.enabled:
+        scrub = build_scrubber(settings, parts.gateway)
+        jobs.append(asyncio.ensure_future(_scrub(parts, scrub)))
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,6 +73,8 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     parts.commits.close()
     parts.tasks.close()
     parts.index.close()
+    if scrub is not None:
+        scrub.index.close()
 
 
 def _serve_metrics(settings: Settings) -> MetricsServer | None:
@@ -78,10 +99,24 @@ async def _often(
             done = await work(parts.gateway)
         except (CommitUnknownError, DeviceError, StorageFullError) as error:
             _logger.warning("%s: %s; trying again", name, error)
+        except CorruptionError as error:
+            _logger.error("%s: %s", name, error)  # noqa: TRY400 -- the message says it all
+            await parts.tasks.sleep(AFTER_DAMAGE_S)
         if done:
             _logger.debug("%s: %d blobs removed", name, done)
         else:
             await parts.tasks.sleep(interval_s)
+
+
+async def _scrub(parts: GatewayParts, scrub: ScrubberParts) -> None:
+    """Verifies what is stored, for ever, at its own pace."""
+    while True:
+        pause_s = SCRUB_RETRY_S
+        try:
+            pause_s = await scrub.scrubber.step()
+        except OperatingError as error:
+            _logger.warning("scrub: %s; trying again", error)
+        await parts.tasks.sleep(pause_s)
 
 
 if __name__ == "__main__":

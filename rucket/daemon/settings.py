@@ -194,11 +194,26 @@ class WalSettings(Section):
     segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
 
 
+class ScrubSettings(Section):
+    """``[storage.scrub]``; obeyed by the maintenance process.
+
+    Attributes:
+        enabled: whether everything stored is read again, in cycles, to find damage.
+        cycle_days: a cycle begins so long after the one before.
+        max_bytes_per_s: how much is read, at most; 16 MiB/s is 9 TiB in 7 days.
+    """
+
+    enabled: bool = True
+    cycle_days: float = Field(default=7.0, gt=0, le=365)
+    max_bytes_per_s: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
+
+
 class StorageSettings(Section):
     """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read."""
 
     data_dir: Path = Path("data")
     wal: WalSettings = Field(default_factory=WalSettings)
+    scrub: ScrubSettings = Field(default_factory=ScrubSettings)
 
     @field_validator("data_dir")
     @classmethod

@@ -43,17 +43,18 @@ class FileBlobs:
         for number in range(_DIRECTORY_COUNT):
             self._disk.make_directory(posixpath.join(self._directory, f"{number:02x}"))
 
-    def _path(self, blob_id: BlobId) -> str:
+    def path(self, blob_id: BlobId) -> str:
+        """Where the file of a blob is, if there is one."""
         name = blob_id.hex()
         return f"{self._directory}/{name[:2]}/{name}"
 
     def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> FileBlobWriter:
         """See `Blobs.create`."""
-        return FileBlobWriter(self._disk, self._path(blob_id), blob_id, size_bytes_expected)
+        return FileBlobWriter(self._disk, self.path(blob_id), blob_id, size_bytes_expected)
 
     def open(self, blob_id: BlobId) -> FileBlobReader:
         """See `Blobs.open`."""
-        path = self._path(blob_id)
+        path = self.path(blob_id)
         file = self._disk.open(path)
         try:
             return FileBlobReader(file, path, blob_id)
@@ -64,7 +65,7 @@ class FileBlobs:
     def delete(self, blob_id: BlobId) -> None:
         """See `Blobs.delete`. Not durable: what comes back after a power cut is garbage still."""
         try:
-            self._disk.remove(self._path(blob_id))
+            self._disk.remove(self.path(blob_id))
         except FileNotFoundError:
             return
 

@@ -1,0 +1,79 @@
+"""Where damaged blobs go: out of reach of requests, kept for who wants to look at them.
+
+::
+
+    quarantine/ID         the blob's file, renamed from blobs/XX/ID
+    quarantine/ID.json    what was found, written first
+
+A read of the object fails at once from then on, as its blob is missing. Renamed back, it is what it
+was: blocks whose checks fit can be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rucket.model.names import BlobId
+    from rucket.ports.disk import Disk
+    from rucket.store.blobs.file_blobs import FileBlobs
+
+_REPORT_SUFFIX = ".json"
+
+
+class FileQuarantine:
+    """The `Quarantine` of `rucket.service.scrubbing`. All calls block.
+
+    Args:
+        disk: where everything is.
+        blobs: the store's.
+        directory: of the quarantine, on the same device; made when it is needed.
+    """
+
+    def __init__(self, disk: Disk, blobs: FileBlobs, directory: str) -> None:
+        self._disk = disk
+        self._blobs = blobs
+        self._directory = directory
+
+    def holds(self, blob_id: BlobId) -> bool:
+        """Whether a blob was moved here."""
+        try:
+            return blob_id.hex() in self._disk.list_directory(self._directory)
+        except FileNotFoundError:
+            return False
+
+    def isolate(self, blob_id: BlobId, report: bytes) -> str:
+        """Moves a blob here, durably, with `report` (JSON) beside it.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            FileNotFoundError: there is no such blob any more; nothing is left behind.
+            StorageFullError, DeviceError: it could not be done; the blob is where it was.
+        """
+        self._disk.make_directory(self._directory)
+        source = self._blobs.path(blob_id)
+        target = posixpath.join(self._directory, blob_id.hex())
+        self._write_report(target + _REPORT_SUFFIX, report)
+        try:
+            self._disk.rename(source, target)
+        except FileNotFoundError:
+            self._disk.remove(target + _REPORT_SUFFIX)
+            raise
+        self._disk.sync_directory(self._directory)
+        self._disk.sync_directory(posixpath.dirname(source))
+        return target
+
+    def _write_report(self, path: str, report: bytes) -> None:
+        # One may be there: of a move that a crash came in between.
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.remove(path)
+        file = self._disk.create(path)
+        try:
+            file.write_at(0, [report])
+            file.sync_data()
+        finally:
+            file.close()

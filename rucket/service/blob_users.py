@@ -44,32 +44,50 @@ async def find_blob_users(
     """Who names these blobs; up to `USERS_PER_BLOB_MAX` for each. Rows that can't be read are left
     out; `index` is used off the loop.
     """
-    search = _Search(index, blob_ids)
-    for table in sorted(WITH_ATTACHMENT):
-        position: bytes | None = b""
-        while position is not None:
-            position = await tasks.run_blocking(search.look_on, table, position)
+    search = BlobUserSearch(index, blob_ids)
+    while not search.is_complete:
+        await tasks.run_blocking(search.look_on)
     return search.users
 
 
-class _Search:
+class BlobUserSearch:
+    """A search, step by step, for whoever keeps an index to one thread.
+
+    Attributes:
+        users: what has been found.
+        missed: whether there were rows that can't be read: they may name blobs, too.
+    """
+
     def __init__(self, index: IndexReader, blob_ids: Collection[BlobId]) -> None:
         self._index = index
         self.users: dict[BlobId, list[BlobUser]] = {blob_id: [] for blob_id in blob_ids}
+        self.missed = False
+        self._tables = sorted(WITH_ATTACHMENT)
+        self._position = b""
 
-    def look_on(self, table: Table, position: bytes) -> bytes | None:
-        """Looks at some rows; where to go on, None at the end. Blocks."""
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row has been looked at."""
+        return not self._tables
+
+    def look_on(self) -> None:
+        """Looks at some rows. Blocks."""
+        table = self._tables[0]
         with self._index.snapshot() as snapshot:
-            read = read_rows(snapshot, table, position, None, _ROWS_PER_SNAPSHOT)
+            read = read_rows(snapshot, table, self._position, None, _ROWS_PER_SNAPSHOT)
             for key, _ in read.rows:
                 self._look_at(snapshot, table, key)
-        return read.position
+        self.missed = self.missed or read.damage is not None
+        self._position = read.position or b""
+        if read.position is None:
+            del self._tables[0]
 
     def _look_at(self, snapshot: Snapshot, table: Table, key: bytes) -> None:
         try:
             found = snapshot.get_with_attachment(table, key)
             row = None if found is None else decode_row(table, key, *found)
         except (CorruptionError, UnknownFormatError):
+            self.missed = True
             return
         if row is None:
             return

@@ -6,15 +6,18 @@ open reads on; one that is about to open it finds it gone and looks at a fresh s
 
 An orphan is a blob no command ever named: its gateway died, or had no answer, between making it and
 committing. It isn't on any list, so it is searched for; it has to be older than any request can
-wait for its commit.
+wait for its commit. Before one is removed, every row that could name it is looked at: the index may
+have lost the row that counts its references, and can be built again, but the blob could not.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from rucket.model.names import ID_SIZE_BYTES, BlobId
 from rucket.ports.index import Table
+from rucket.service.blob_users import BlobUserSearch
 from rucket.state.commands import ForgetGarbage
 from rucket.state.rows import reference_count
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 ORPHAN_AGE_MS_MIN = 60 * 60 * 1000
+
+_logger = logging.getLogger(__name__)
 
 
 async def collect_garbage(gateway: Gateway) -> int:
@@ -68,5 +73,25 @@ async def remove_orphans(gateway: Gateway) -> int:
                 if not reference_count(snapshot, blob_id)
                 and snapshot.get(Table.GARBAGE, blob_id) is None
             ]
-        await gateway.tasks.run_blocking(_delete_all, gateway, orphans)
-        removed += len(orphans)
+        unnamed = await _unnamed(gateway, orphans) if orphans else []
+        await gateway.tasks.run_blocking(_delete_all, gateway, unnamed)
+        removed += len(unnamed)
+
+
+async def _unnamed(gateway: Gateway, blob_ids: list[BlobId]) -> list[BlobId]:
+    """Those that no row names; none where a row can't be read."""
+    search = BlobUserSearch(gateway.index, blob_ids)
+    while not search.is_complete:
+        search.look_on()
+        await gateway.tasks.sleep(0)
+    for blob_id, users in search.users.items():
+        if users:
+            _logger.error(
+                "blob %s is used by %s, but not counted: the index is damaged; run rucket verify",
+                blob_id.hex(),
+                ", ".join(map(str, users)),
+            )
+    if search.missed:
+        _logger.error("%d blobs seem to be orphans, but rows can't be read", len(blob_ids))
+        return []
+    return [blob_id for blob_id, users in search.users.items() if not users]

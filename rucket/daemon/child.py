@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -41,6 +42,9 @@ _log = get_logger(__name__)
 
 LAST_ROLE = "node"
 """The others need it until they have ended, so that it ends when the supervisor says so."""
+
+
+_COLLECTOR_THRESHOLDS = (10_000, 20, 20)
 
 
 class StopSignal:
@@ -89,6 +93,7 @@ def run_child(role: str, main: ChildMain) -> NoReturn:
         settings.logging.level, pretty=settings.logging.format == "pretty", process=order.name
     )
     join_metric_files(order.metrics_directory, order.name, role)
+    _spare_the_collector()
     sys.exit(_run(order, settings, main, to_supervisor))
 
 
@@ -130,6 +135,16 @@ def _take_standard_input() -> bytes:
     os.dup2(nothing, 0)
     os.close(nothing)
     return text
+
+
+def _spare_the_collector() -> None:
+    """Lets the cyclic collector alone with what was imported, and has it run less often.
+
+    It cost a gateway an eighth of its time: nearly all objects of a request go by reference count.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 def _take_standard_output() -> int:

@@ -22,7 +22,7 @@ up: .venv/installed ## Bring up Rucket's regions on this machine with a real `pu
 
 .PHONY: test
 test: .venv/installed ## Set up and run all tests but those of deployments
-	@$(PYTEST) tests --ignore tests/deploy
+	@$(PYTEST) tests --ignore tests/deploy -n 2 --dist loadfile
 
 ##@ Regions
 

@@ -9,6 +9,7 @@ it, so `kill` of one pid ends the whole server; `stop` still checks that nothing
 """
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 POLL_INTERVAL_S = 0.05
 LOG_TAIL_LINES = 40
+SERVER_PORTS = range(18_000, 32_000)
 
 
 class ServerProcessError(Exception):
@@ -363,12 +365,24 @@ def _attempts(timeout_s: float) -> Iterator[None]:
         time.sleep(POLL_INTERVAL_S)
 
 
+def _bind_somewhere(unbound: socket.socket) -> None:
+    """Binds to a port below those that outgoing connections are given: one of them could take a
+    port between our asking and the server's."""
+    for port in random.sample(SERVER_PORTS, len(SERVER_PORTS)):
+        try:
+            unbound.bind((LOOPBACK, port))
+        except OSError:
+            continue
+        return
+    raise ServerProcessError("no port is free")
+
+
 @contextmanager
 def _bound_sockets(count: int) -> Iterator[list[socket.socket]]:
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
     try:
         for unbound in sockets:
-            unbound.bind((LOOPBACK, 0))
+            _bind_somewhere(unbound)
         yield sockets
     finally:
         for bound in sockets:

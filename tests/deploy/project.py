@@ -7,7 +7,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ import psutil
 import yaml
 from botocore.config import Config
 from mypy_boto3_s3 import S3Client
+
+from tests.server_process import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STACK = "test"
@@ -175,18 +176,6 @@ def create_bucket(client: S3Client, name: str) -> None:
     """Create a bucket where the client's region is."""
     region = client.meta.region_name
     client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on right now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def region(name: str, **more: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from rucket_platform.substrates.node_files import NodeFiles
 from rucket_platform.substrates.process_identity import identify, living_process
 from rucket_platform.substrates.substrate import ConfigStatus, NodePlan, NodeStatus, Observation
 from rucket_platform.wait import wait_until
+from tests.server_process import free_ports
 
 SERVER = Path(__file__).with_name("stand_in_server.py")
 LOOPBACK = "127.0.0.1"
@@ -32,7 +33,7 @@ PlanMaker = Callable[..., NodePlan]
 @pytest.fixture
 def plan(tmp_path: Path) -> Iterator[PlanMaker]:
     """Makes plans of one node, all on the same ports; the node is ended afterwards."""
-    port, metrics_port = _free_port(), _free_port()
+    port, metrics_port = free_ports(2)
     directory = tmp_path / "eu" / "eu-1"
 
     def make(**wishes: Any) -> NodePlan:
@@ -261,9 +262,3 @@ def test_a_long_log_is_put_aside_at_the_next_start(plan: PlanMaker) -> None:
 
     assert log.stat().st_size < 1024
     assert log.with_name("node.log.1").stat().st_size == 20 * 1024 * 1024
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rucket.model.errors import InvalidArgument, MethodNotAllowed, S3Error
+from rucket.model.records import UNDECODABLE
 from rucket.service import user_administration
 from rucket.service.user_administration import NewAccessKey, UserRequest, UserView
 from rucket.wire.error_document import message_of, status_of
@@ -190,7 +191,7 @@ class _Exchange:
 def _decode(body: bytes, record_type: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=record_type)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise InvalidArgument(f"The body isn't as expected: {error}") from error
 
 

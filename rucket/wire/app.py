@@ -171,6 +171,7 @@ class _S3Application:
                 checksum_covers_body=route.checksum_covers_body,
             ),
             raw_path=exchange.raw_path.decode("latin-1"),
+            scheme=exchange.scheme,
             host=headers.get("host", ""),
             request_id=exchange.request_id,
         )

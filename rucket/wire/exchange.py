@@ -47,6 +47,7 @@ class Exchange:
         self._send = send
         self.scope = scope
         self.method: str = scope["method"]
+        self.scheme: str = scope["scheme"]
         self.raw_path: bytes = scope["raw_path"]
         self.raw_query: bytes = scope["query_string"]
         self.headers = _headers(scope["headers"])

@@ -60,6 +60,7 @@ class S3Request:
         headers: lower-case names; repeated headers joined with ``,``.
         requester: who signed it; the anonymous requester if nobody did.
         raw_path: as it came, percent-encoded, for error documents.
+        scheme: ``http`` or ``https``, as the client's connection to us has it.
     """
 
     method: str
@@ -70,6 +71,7 @@ class S3Request:
     requester: Requester
     body: Body
     raw_path: str
+    scheme: str
     host: str
     request_id: str
 

@@ -43,7 +43,7 @@ async def complete_multipart_upload(request: S3Request, gateway: Gateway) -> S3R
     )
     path = uri_encode(f"{bucket.name}/{name.key}".encode(), keep_slash=True)
     result = CompleteMultipartUploadResult(
-        location=f"http://{request.host}/{path}",
+        location=f"{request.scheme}://{request.host}/{path}",
         bucket=bucket.name,
         key=name.key,
         etag=stored.etag,

@@ -24,6 +24,8 @@ from rucket.model.errors import ConfigurationError, RucketError
 _COMMANDS: Final = {
     "serve": "rucket.cli.serve",
     "admin": "rucket.cli.admin",
+    "verify": "rucket.cli.verify",
+    "inspect": "rucket.cli.inspection",
     "version": "rucket.cli.version",
 }
 """Modules that have an ``app``. Loading all of them takes as long as a short command."""
@@ -34,7 +36,8 @@ _EXIT_CONFIGURATION_ERROR: Final = 2
 _HELP: Final = """Rucket, an S3-compatible object store.
 
 A server is one command (`rucket serve`); after that, any S3 client works with it, and
-`rucket admin` makes users. Every command explains itself: rucket COMMAND --help.
+`rucket admin` makes users. `rucket verify` and `rucket inspect` look at what is on disk. Every
+command explains itself: rucket COMMAND --help.
 """
 
 _EPILOG: Final = """Examples:
@@ -43,6 +46,7 @@ _EPILOG: Final = """Examples:
   rucket serve -d ./data                           a server on http://127.0.0.1:9000
   rucket admin user create alice                   a user with an access key
   aws --endpoint-url http://127.0.0.1:9000 s3 ls   any S3 client
+  rucket verify -d ./data                          read everything, once the server is stopped
 
 Exit codes: 0 done; 1 operating error; 2 wrong setting or command line. RUCKET_DEBUG=1 adds a
 traceback to errors.

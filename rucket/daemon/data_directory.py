@@ -111,10 +111,20 @@ class DataDirectory:
             CorruptionError: the file has another size.
         """
         try:
-            key = self._read(self._sealing_key)
+            return self.read_sealing_key()
         except FileNotFoundError:
             key = random.token_bytes(SEALING_KEY_SIZE_BYTES)
             self._make(self._sealing_key, key)
+            return key
+
+    def read_sealing_key(self) -> bytes:
+        """The sealing key of this directory.
+
+        Raises:
+            FileNotFoundError: nobody has made it yet.
+            CorruptionError: the file has another size.
+        """
+        key = self._read(self._sealing_key)
         if len(key) != SEALING_KEY_SIZE_BYTES:
             raise CorruptionError(self._sealing_key, f"it has {len(key)} bytes")
         return key

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.model.names import BlobId
 from rucket.ports.index import Table
-from rucket.state.row_contents import WITH_ATTACHMENT, decode_row, extents_of
+from rucket.state.row_contents import WITH_ATTACHMENT, extents_of, read_whole_row
 from rucket.state.row_scan import read_rows
 from rucket.state.rows import BUCKET
 
@@ -75,21 +75,18 @@ class BlobUserSearch:
         table = self._tables[0]
         with self._index.snapshot() as snapshot:
             read = read_rows(snapshot, table, self._position, None, _ROWS_PER_SNAPSHOT)
-            for key, _ in read.rows:
-                self._look_at(snapshot, table, key)
+            for key, value in read.rows:
+                self._look_at(snapshot, table, key, value)
         self.missed = self.missed or read.damage is not None
         self._position = read.position or b""
         if read.position is None:
             del self._tables[0]
 
-    def _look_at(self, snapshot: Snapshot, table: Table, key: bytes) -> None:
+    def _look_at(self, snapshot: Snapshot, table: Table, key: bytes, value: bytes) -> None:
         try:
-            found = snapshot.get_with_attachment(table, key)
-            row = None if found is None else decode_row(table, key, *found)
+            row = read_whole_row(snapshot, table, key, value)
         except (CorruptionError, UnknownFormatError):
             self.missed = True
-            return
-        if row is None:
             return
         user: BlobUser | None = None
         for extent in extents_of(row):

@@ -12,7 +12,7 @@ from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
 from rucket.ports.index import Table
 from rucket.service.scrub_findings import Finding, FindingKind, Portion
 from rucket.state.recount import recount_bucket
-from rucket.state.row_contents import WITH_ATTACHMENT, decode_row, extents_of, row_problems
+from rucket.state.row_contents import extents_of, read_whole_row, row_problems
 from rucket.state.row_scan import read_rows
 
 if TYPE_CHECKING:
@@ -69,15 +69,8 @@ class _RowsStep:
 
     def verify(self, snapshot: Snapshot, key: bytes, value: bytes) -> None:
         """Verifies one row, within its snapshot."""
-        attachment = b""
         try:
-            if self._table in WITH_ATTACHMENT:
-                whole = snapshot.get_with_attachment(self._table, key)
-                if whole is None:
-                    self.found(FindingKind.INDEX, f"the row with key {key!r} can't be looked up")
-                    return
-                value, attachment = whole
-            row = decode_row(self._table, key, value, attachment)
+            row = read_whole_row(snapshot, self._table, key, value)
         except (CorruptionError, UnknownFormatError) as error:
             self.found(FindingKind.ROW, str(error))
             return

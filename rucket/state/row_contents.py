@@ -76,6 +76,21 @@ def decode_row(table: Table, key: bytes, value: bytes, attachment: bytes = b"") 
     return row
 
 
+def read_whole_row(snapshot: Snapshot, table: Table, key: bytes, value: bytes) -> DecodedRow:
+    """What is in a row of which a scan has shown key and value; its attachment is read, too.
+
+    Raises:
+        CorruptionError, UnknownFormatError: as `decode_row`.
+    """
+    if table not in WITH_ATTACHMENT:
+        return decode_row(table, key, value)
+    whole = snapshot.get_with_attachment(table, key)
+    if whole is None:
+        detail = f"the row with key {key!r} was listed, but can't be found"
+        raise CorruptRowError(table.name, key, detail)
+    return decode_row(table, key, *whole)
+
+
 def extents_of(row: DecodedRow) -> tuple[Extent, ...]:
     """The runs of blobs that a row names."""
     return () if row.content is None else row.content.extents

@@ -1,0 +1,179 @@
+"""Checking everything below a data directory, while no server uses it.
+
+::
+
+    lock ── rucket.json ── log ── index ── position in the log ── blobs
+
+Nothing is repaired and nothing is changed but the lock file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rucket.daemon.data_directory import SEALING_KEY_SIZE_BYTES, DataDirectory
+from rucket.daemon.offline_blob_check import check_blobs
+from rucket.daemon.offline_index_check import IndexCheck, check_position
+from rucket.daemon.offline_report import Area, VerifyReport
+from rucket.daemon.preflight import prepare_data_directory
+from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import (
+    ConfigurationError,
+    CorruptionError,
+    DataDirectoryError,
+    UnknownFormatError,
+)
+from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.index.sqlite_index import SqliteIndexReader
+from rucket.store.wal.inspection import LogCheck, check_log
+
+if TYPE_CHECKING:
+    from rucket.daemon.offline_report import Progress
+
+_REPORT_SUFFIX: Final = ".json"
+
+
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """For who doesn't want to know how far it is."""
+
+
+def verify_data_directory(
+    data_dir: Path, sealing_key: bytes | None, progress: Progress = no_progress
+) -> VerifyReport:
+    """Reads all of it.
+
+    Args:
+        data_dir: made by a server.
+        sealing_key: 32 bytes, if the configuration has one; else the key file is used.
+        progress: is told how far it is.
+
+    Raises:
+        ConfigurationError: it is no data directory, or a server uses it.
+    """
+    if not (data_dir / "rucket.json").is_file() and not (data_dir / "wal").is_dir():
+        raise ConfigurationError(f"{data_dir} is no data directory of Rucket")
+    try:
+        lock_descriptor = prepare_data_directory(data_dir)
+    except DataDirectoryError as error:
+        raise ConfigurationError(f"{error}; a running server verifies itself") from error
+    try:
+        return _verify(data_dir, sealing_key, progress)
+    finally:
+        os.close(lock_descriptor)
+
+
+def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> VerifyReport:
+    report = VerifyReport(str(data_dir))
+    disk = OsDisk()
+    directory = DataDirectory(str(data_dir), disk)
+    key = _check_small_files(directory, sealing_key, report)
+
+    def log_progress(done: int, total: int) -> None:
+        progress("log segments", done, total)
+
+    log = check_log(disk, directory.log, log_progress)
+    for what, detail in log.problems:
+        report.add(Area.LOG, what, detail)
+    report.figures["log"] = {
+        "segments": log.segment_count,
+        "records": log.record_count,
+        "first_record": log.first_sequence_number,
+        "last_record": log.last_sequence_number,
+    }
+    if log.tail_size_bytes:
+        report.notes.append(
+            f"{log.tail_size_bytes} bytes at the log's end belong to a batch that a crash cut off; "
+            "the next start drops it: it was never acknowledged"
+        )
+    index = IndexCheck(key, report, progress)
+    if _check_index(directory, index, log, report):
+        check_blobs(FileBlobs(disk, directory.blobs), index, report, progress)
+    _note_quarantine(Path(directory.quarantine), report)
+    _say_repairs(report, log)
+    return report
+
+
+def _check_small_files(
+    directory: DataDirectory, sealing_key: bytes | None, report: VerifyReport
+) -> bytes:
+    """Looks at identity and sealing key; the key, or another one where there is none."""
+    try:
+        directory.read_identity()
+    except FileNotFoundError:
+        report.add(Area.DIRECTORY, "rucket.json", "it is missing")
+    except (CorruptionError, UnknownFormatError) as error:
+        report.add(Area.DIRECTORY, "rucket.json", str(error))
+    if sealing_key is not None:
+        return sealing_key
+    try:
+        return directory.read_sealing_key()
+    except FileNotFoundError:
+        report.add(Area.DIRECTORY, "keys/sealing.key", "it is missing")
+    except CorruptionError as error:
+        report.add(Area.DIRECTORY, "keys/sealing.key", error.detail)
+    return bytes(SEALING_KEY_SIZE_BYTES)
+
+
+def _check_index(
+    directory: DataDirectory, check: IndexCheck, log: LogCheck, report: VerifyReport
+) -> bool:
+    """Whether there is one, so that blobs can be compared with it."""
+    report.figures["index"] = {}
+    try:
+        index = SqliteIndexReader(directory.index, is_inspection=True)
+    except DataDirectoryError:
+        if log.is_complete:
+            report.notes.append("there is no index; the next start builds it from the log")
+        else:
+            report.add(Area.INDEX, "the index", "it is missing")
+        return False
+    except (CorruptionError, UnknownFormatError) as error:
+        report.add(Area.INDEX, "the index", str(error))
+        return False
+    try:
+        check.read(index)
+        check_position(index, log, report)
+    except CorruptionError as error:
+        report.add(Area.INDEX, error.what, error.detail)
+        check.is_whole = False
+    finally:
+        index.close()
+    return True
+
+
+def _note_quarantine(directory: Path, report: VerifyReport) -> None:
+    if directory.is_dir():
+        count = sum(1 for path in directory.iterdir() if path.suffix != _REPORT_SUFFIX)
+        if count:
+            report.notes.append(f"{count} damaged blobs are in {directory}, each with a report")
+
+
+def _say_repairs(report: VerifyReport, log: LogCheck) -> None:
+    areas = {problem.area for problem in report.problems}
+    if Area.INDEX in areas and log.is_complete:
+        report.repairs.append(
+            "Index: the log holds every record there ever was, so it can be built again: move "
+            "index/ away and start the server."
+        )
+    elif Area.INDEX in areas:
+        report.repairs.append(
+            f"Index: the log begins with record {log.first_sequence_number}; restore the data "
+            "directory from a backup."
+        )
+    if Area.LOG in areas:
+        report.repairs.append(
+            "Log: acknowledged records can't be read; restore the data directory from a backup. "
+            "Don't start the server on it."
+        )
+    if Area.BLOBS in areas:
+        report.repairs.append(
+            "Blobs: this node has no other copy; upload the objects again, or restore their files "
+            "from a backup. rucket inspect blob shows which blocks are still good."
+        )
+    if Area.DIRECTORY in areas:
+        report.repairs.append(
+            "Directory: restore the file from a backup. Without its sealing key, access keys made "
+            "by the admin API have to be made again."
+        )

@@ -35,7 +35,7 @@ def _write(blobs: FileBlobs, pieces: list[bytes], blob_id: BlobId = _ID) -> byte
 
 
 def _file(blobs: FileBlobs) -> Path:
-    return Path(blobs._path(_ID))
+    return Path(blobs.path(_ID))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -102,7 +102,7 @@ def test_a_file_under_another_name_is_refused(blobs: FileBlobs) -> None:
     """A blob knows its id."""
     _write(blobs, [b"data"])
     other = BlobId(bytes(16))
-    Path(blobs._path(other)).write_bytes(_file(blobs).read_bytes())
+    Path(blobs.path(other)).write_bytes(_file(blobs).read_bytes())
 
     with pytest.raises(CorruptionError, match="another blob"):
         blobs.open(other)

@@ -12,6 +12,7 @@ What must hold of every state that a cut, a ``kill -9`` or a refused sync may le
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from dataclasses import dataclass, field, replace
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.storage.claims import Body, Claims
+    from tests.storage.workloads import Workload
 
 _SYNC_OF_FILE = re.compile(r"sync in \S+ #(\d+)")
-_SECOND_CUT = Thoroughness(single_sectors=False, mixture_count=1)
+_SECOND_CUT = Thoroughness(single_sectors=False, mixture_count=1, every_commit=False)
+CUT_TWICE = frozenset({"put inline", "put blob", "rotation"})
 NEW_KEY = "afterwards"
 NEW_SIZE_BYTES = 100
 
@@ -50,12 +53,41 @@ class Plan:
 
     Attributes:
         kills: whether ``kill -9`` and refused syncs are tried too, each with a cut that follows.
-        second_cut_rate: of how many states the recovery is cut as well.
+        second_cut_rate, second_cut_rate_after_kill: of how many states the recovery, and what
+            follows it, is cut as well.
+        second_cut: how many states of each second cut are tried.
     """
 
     thoroughness: Thoroughness = field(default_factory=Thoroughness)
     kills: bool = True
     second_cut_rate: float = 0.0
+    second_cut_rate_after_kill: float = 1.0
+    second_cut: Thoroughness = _SECOND_CUT
+
+
+def is_exhaustive() -> bool:
+    """Whether there is time for everything."""
+    return os.environ.get("RUCKET_STORAGE_EXHAUSTIVE", "") not in {"", "0"}
+
+
+def default_plan(workload: Workload) -> Plan:
+    """Every cut, and a second one of some recoveries."""
+    is_cut_twice = workload.name in CUT_TWICE
+    return Plan(
+        Thoroughness(single_sectors=workload.has_few_sectors),
+        second_cut_rate=0.1 if is_cut_twice else 0.01,
+        second_cut_rate_after_kill=1.0 if is_cut_twice else 0.1,
+    )
+
+
+def exhaustive_plan(workload: Workload) -> Plan:
+    """Every cut, and a second one of every recovery."""
+    return Plan(
+        Thoroughness(
+            single_sectors=workload.has_few_sectors, mixture_count=20, index_count=1_000_000
+        ),
+        second_cut_rate=1.0,
+    )
 
 
 @dataclass(slots=True)
@@ -73,6 +105,11 @@ class Search:
     state_count: int = 0
     cut_count: int = 0
     _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    @property
+    def _layout_alone(self) -> Layout:
+        """That of a life with one client."""
+        return replace(self.layout, is_interleaved=False)
 
     def go_through(self, recording: Recording) -> None:
         """Tries every moment.
@@ -97,7 +134,8 @@ class Search:
             yield survivor, source.random() < self.plan.second_cut_rate
         if not self.plan.kills:
             return
-        yield after_kill(moment.image), True
+        is_cut_again = source.random() < self.plan.second_cut_rate_after_kill
+        yield after_kill(moment.image), is_cut_again
         is_sync = _SYNC_OF_FILE.match(moment.what)
         if is_sync:
             for survivor in after_failed_sync(moment.image, int(is_sync[1])):
@@ -109,26 +147,24 @@ class Search:
             return
         self._seen.add(key)
         self.state_count += 1
-        recording = come_back(name, survivor, claims, self.wiring, self.layout)
+        life = Life(name, survivor.image, self.wiring, self._layout_alone, claims)
+        if is_cut_again:
+            life.start_recording()
+        recording = come_back(life, name, claims)
         if not is_cut_again:
             return
-        plan = Plan(_SECOND_CUT, kills=False)
+        plan = Plan(self.plan.second_cut, kills=False)
         second = replace(self, plan=plan, state_count=0, cut_count=0)
         second.go_through(recording)
         self.state_count += second.state_count
 
 
-def come_back(
-    name: str, survivor: Survivor, claims: Claims, wiring: Wiring, layout: Layout
-) -> Recording:
-    """Recovers from a state, judges it, and commits something new.
+def come_back(life: Life, name: str, claims: Claims) -> Recording:
+    """Recovers, judges what is there, and commits something new.
 
     Raises:
         LostError: a promise is broken.
     """
-    layout = replace(layout, is_interleaved=False)
-    life = Life(name, survivor.image, wiring, layout, claims)
-    life.start_recording()
 
     write_id = f"after {len(name)}"
 

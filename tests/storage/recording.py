@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _READING = ("read", "open", "list", "size", "look", "free", "create unnamed", "go on")
 _ALL_IS_DONE_AFTER_S = 1.0
+_PAUSE_S = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Life:
 
         async def serve() -> None:
             serving = tasks.spawn(self.node.store.run(), "store")
+            while not self.node.store.is_ready():
+                await tasks.sleep(_PAUSE_S)
             await script(self)
             assert not serving.done(), "the store has ended"
             serving.cancel()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _EXHAUSTIVE_NAME_CHANGES_MAX = 5
 _FULL_PRODUCT_MAX = 64
+_EXTREMES = ("lost", "kept")
 _ZEROS = bytes(4096)
 _NAME_KEEP_PROBABILITIES = (0.0, 0.3, 0.7, 1.0)
 
@@ -46,11 +47,16 @@ class Thoroughness:
         sector_size_bytes: what is written or not as a whole, for single sectors.
         single_sectors: whether each of them is lost, and kept, alone.
         mixture_count: how many seeded mixtures.
+        index_count: with how many commits of the index each single sector and name is combined;
+            what is lost or kept as a whole is combined with all of them.
+        every_commit: whether those between the oldest and the newest are tried.
     """
 
     sector_size_bytes: int = 512
     single_sectors: bool = True
-    mixture_count: int = 4
+    mixture_count: int = 3
+    index_count: int = 1
+    every_commit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +132,13 @@ def after_power_cut(
     }
     files = list(_file_choices(unsynced, single_sectors=thoroughness.single_sectors))
     names = list(_name_choices(image))
-    oldest, newest = image.index_versions[0], image.index_versions[-1]
+    versions = _index_choices(image, thoroughness)
     for (file_label, files_left), (name_label, names_left) in _products(files, names):
-        for index_label, tables in (("oldest", oldest), ("newest", newest)):
+        is_extreme = file_label in _EXTREMES and name_label in _EXTREMES
+        for index_label, tables in versions if is_extreme else versions[: thoroughness.index_count]:
             label = f"files {file_label}, names {name_label}, index {index_label}"
             yield Survivor(label, _settled(image, names_left, {**settled, **files_left}, tables))
-    for place, tables in enumerate(image.index_versions[1:-1], 1):
-        for (file_label, files_left), (name_label, names_left) in (
-            (files[0], names[0]),
-            (files[-1], names[-1]),
-        ):
-            label = f"files {file_label}, names {name_label}, index commit {place}"
-            yield Survivor(label, _settled(image, names_left, {**settled, **files_left}, tables))
-    if not unsynced and not image.name_changes and oldest is newest:
+    if not unsynced and not image.name_changes and len(versions) == 1:
         return
     for number in range(thoroughness.mixture_count):
         source = random.Random(f"{seed}/{number}")
@@ -148,6 +148,15 @@ def after_power_cut(
         yield Survivor(
             f"mixture {seed}/{number}", _settled(image, names_left, {**settled, **mixed}, tables)
         )
+
+
+def _index_choices(image: Image, thoroughness: Thoroughness) -> list[tuple[str, Tables]]:
+    """The oldest commit, the newest, and those in between."""
+    *between, newest = [
+        (f"commit {place}", tables) for place, tables in enumerate(image.index_versions)
+    ]
+    choices = [*between[:1], newest, *between[1:]]
+    return choices if thoroughness.every_commit else choices[:2]
 
 
 def _products(

@@ -18,6 +18,7 @@ Script = Callable[[Life], Awaitable[None]]
 _INLINE = 100
 _BLOB = 1500
 _TWO_BLOCK_BLOB = 140_000
+_STREAMED_BLOB = 1_400_000
 
 
 async def _nothing(_: Life) -> None:
@@ -32,6 +33,7 @@ class Workload:
         script: is recorded.
         before: is done first, without being recorded, and is durable.
         is_first_start: whether even the first start is recorded.
+        has_few_sectors: whether there is time to lose and keep each of them alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Workload:
     before: Script = _nothing
     layout: Layout = field(default_factory=Layout)
     is_first_start: bool = False
+    has_few_sectors: bool = True
 
     def record(self, wiring: Wiring | None = None) -> Recording:
         """Carries it out."""
@@ -83,6 +86,10 @@ async def _put_blob(life: Life) -> None:
 
 async def _put_large_blob(life: Life) -> None:
     await life.client().put("a", "a1", _TWO_BLOCK_BLOB)
+
+
+async def _put_streamed_blob(life: Life) -> None:
+    await life.client().put("a", "a1", _STREAMED_BLOB)
 
 
 async def _before_overwrites(life: Life) -> None:
@@ -172,15 +179,34 @@ async def _two_gateways(life: Life) -> None:
         await client.put("yours", "y1", _BLOB)
 
     async def upkeep(client: Client) -> None:
-        await client.checkpoint()
-        await client.collect_garbage()
-        await client.checkpoint()
+        for _ in range(4):
+            await client.checkpoint()
+            await client.collect_garbage()
 
     spawn = life.node.tasks.spawn
     running = [
         spawn(first(life.client(0)), "first"),
         spawn(second(life.client(1)), "second"),
         spawn(upkeep(life.client(0)), "upkeep"),
+    ]
+    for task in running:
+        await task
+
+
+async def _checkpoints_beside_writes(life: Life) -> None:
+    async def write(client: Client, key: str) -> None:
+        for number in range(6):
+            await client.put(key, f"{key}{number}", _INLINE)
+
+    async def checkpoint(client: Client) -> None:
+        for _ in range(6):
+            await client.checkpoint()
+
+    spawn = life.node.tasks.spawn
+    running = [
+        spawn(write(life.client(), "a"), "first"),
+        spawn(write(life.client(), "b"), "second"),
+        spawn(checkpoint(life.client()), "checkpoints"),
     ]
     for task in running:
         await task
@@ -195,6 +221,7 @@ WORKLOADS = {
         Workload("put inline", _put_inline),
         Workload("put blob", _put_blob),
         Workload("put large blob", _put_large_blob),
+        Workload("put streamed blob", _put_streamed_blob, has_few_sectors=False),
         Workload("overwrite", _overwrite, _before_overwrites),
         Workload("delete", _delete, _before_overwrites),
         Workload("multipart", _multipart),
@@ -207,6 +234,11 @@ WORKLOADS = {
             _two_gateways,
             _before_overwrites,
             Layout(segment_size_bytes=12 * 1024, gateway_count=2, is_interleaved=True),
+        ),
+        Workload(
+            "checkpoints beside writes",
+            _checkpoints_beside_writes,
+            layout=Layout(segment_size_bytes=8 * 1024, is_interleaved=True),
         ),
     )
 }

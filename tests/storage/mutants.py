@@ -41,10 +41,15 @@ _WAL = "rucket.store.wal.wal.Wal"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A broken store."""
+    """A broken store.
+
+    Attributes:
+        shows_in: the workload to look at first.
+    """
 
     name: str
     wiring: Wiring
+    shows_in: str = "first start"
 
 
 def without(site: Site) -> Mutant:
@@ -258,8 +263,12 @@ ORDERINGS = (
         "names a segment before its header is durable",
         _swapped(f"{_WAL}._start_segment", "sync_data", "sync_directory"),
     ),
-    Mutant("discards the log before the index is synced", Wiring(store=DiscardingStore)),
-    Mutant("looks after the sync how far the index was", Wiring(store=LateLookingStore)),
-    Mutant("removes blobs before their overwrite is durable", Wiring(gateway=_garbage_removed_first)),
+    Mutant("discards the log before the index is synced", Wiring(store=DiscardingStore), "checkpoint"),
+    Mutant(
+        "looks after the sync how far the index was",
+        Wiring(store=LateLookingStore),
+        "checkpoints beside writes",
+    ),
+    Mutant("removes blobs before their overwrite is durable", Wiring(gateway=_garbage_removed_first), "overwrite"),
     Mutant("recovers without writing the last frame again", _left_out(f"{_WAL}._make_durable", "write_at")),
 )

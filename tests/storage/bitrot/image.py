@@ -1,8 +1,8 @@
 """A small data directory, written by the real store, as files in memory that can be damaged.
 
 It is what a server leaves that was killed: a log of several segments that holds every record, an
-index of which a part is in SQLite's WAL only, blobs of several sizes, garbage, an unfinished upload,
-users with sealed secrets.
+index of which a part is in SQLite's WAL only, blobs of several sizes, garbage, an unfinished
+upload, users with sealed secrets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import shutil
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rucket.daemon.data_directory import DataDirectory
@@ -50,6 +49,7 @@ from tests.unit.fakes import FakeRandom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from rucket.model.records import Record
 

@@ -22,7 +22,7 @@ def printable(value: object, name: str = "") -> Any:
     match value:
         case bytes():
             return {"size_bytes": len(value)} if name in _SIZE_ONLY else value.hex()
-        case int() if name in _STAMPS:
+        case int() if value and name in _STAMPS:
             return {"stamp": value, "time": time_of(value)}
         case msgspec.Struct():
             fields = {field: getattr(value, field) for field in value.__struct_fields__}

@@ -41,6 +41,7 @@ _GATEWAY_THREAD_COUNT = 8
 _MAINTENANCE_THREAD_COUNT = 2
 _ROWS_PER_SCAN = 1000
 _SECONDS_PER_DAY = 24 * 60 * 60
+_STRUCTURE_CHECKED_BYTES_MAX = 1 << 30  # a few seconds, which can't be slowed down
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
     blobs = FileBlobs(disk, directory.blobs)
     ports = ScrubPorts(
         index=index,
+        index_problems=lambda: index.structure_problems(_STRUCTURE_CHECKED_BYTES_MAX),
         blobs=blobs,
         tasks=gateway.tasks,
         clock=gateway.clock,

@@ -4,7 +4,8 @@
 
     ROWS, table by table ──> BLOBS, by id ──> RESTING until the cycle's time is over ──> ROWS …
 
-Every row has to have a good check, a value that decodes, and neighbours that fit: what an object
+A cycle begins with the index's own structure, whose damage may hide rows. Every row has to have a
+good check, a value that decodes, and neighbours that fit: what an object
 names is referenced, counters count what is there. Every referenced blob has to be there, with every
 block as it was written. A step does a bounded piece of that off the loop, with a snapshot only
 while it reads rows; what it returns is how long to wait before the next one, which is the rate
@@ -31,6 +32,8 @@ from rucket.service.row_scrubbing import scrub_rows
 from rucket.service.scrub_findings import Finding, FindingKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rucket.model.names import BlobId
     from rucket.ports.blobs import Blobs
     from rucket.ports.clock import Clock
@@ -116,9 +119,15 @@ class Quarantine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScrubPorts:
-    """What a scrubber stands on. `index` is its alone: it is used off the loop."""
+    """What a scrubber stands on.
+
+    Attributes:
+        index: its alone: it is used off the loop.
+        index_problems: what is wrong with the index below its rows, which may hide rows. Blocks.
+    """
 
     index: IndexReader
+    index_problems: Callable[[], list[str]]
     blobs: Blobs
     tasks: Tasks
     clock: Clock
@@ -156,13 +165,24 @@ class Scrubber:
                 self._tell_progress(cursor)
                 return min(rest_s, _REST_S_MAX)
             cursor = self._new_cycle(cursor.last_completed_ms)
-        work = scrub_rows if cursor.stage is ScrubStage.ROWS else scrub_blobs
-        portion = await tasks.run_blocking(work, self._ports.index, self._ports.blobs, cursor)
+        portion = await tasks.run_blocking(self._work, cursor)
         self._ports.observer.verified(portion.row_count, portion.blob_count, portion.size_bytes)
         if portion.findings:
             await self._report(portion.findings)
         await self._move_on(cursor, portion)
         return portion.cost_bytes / self._pace.bytes_per_s_max
+
+    def _work(self, cursor: ScrubCursor) -> Portion:
+        index, blobs = self._ports.index, self._ports.blobs
+        if cursor.stage is ScrubStage.BLOBS:
+            return scrub_blobs(index, blobs, cursor)
+        portion = scrub_rows(index, blobs, cursor)
+        if cursor.table == min(Table) and not cursor.position:
+            portion.findings += [
+                Finding(FindingKind.INDEX, "its pages", problem)
+                for problem in self._ports.index_problems()
+            ]
+        return portion
 
     def _load(self) -> ScrubCursor:
         try:

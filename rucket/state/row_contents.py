@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rucket.model.errors import CorruptRowError
+from rucket.model.errors import CorruptionError, CorruptRowError
 from rucket.model.records import (
     AccessKey,
     BucketInfo,
@@ -203,12 +203,24 @@ def _bucket_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
     problems = []
     if bucket.name != row.key["name"]:
         problems.append(f"its row says {bucket.name!r}")
+    try:
+        if rows.next_bucket_id(snapshot) <= bucket.bucket_id:
+            problems.append("its id will be given to another bucket")
+    except CorruptionError as error:
+        problems.append(error.detail)
     owner_key = rows.owner_prefix(bucket.owner_id) + bucket.name.encode()
     if snapshot.get(Table.BUCKETS_BY_OWNER, owner_key) is None:
         problems.append("it isn't among the buckets of its owner")
     if rows.find_statistics(snapshot, bucket.bucket_id) is None:
         problems.append("its counters are missing")
     return problems
+
+
+def _outcome_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
+    assert isinstance(row.value, dict)
+    position, _ = rows.applied_position(snapshot)
+    is_behind = position < row.value["sequence_number"]
+    return [f"the position says that only {position} records are shown"] if is_behind else []
 
 
 def _owned_bucket_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
@@ -300,4 +312,5 @@ _RELATIONS: dict[Table, Callable[[Snapshot, DecodedRow], list[str]]] = {
     Table.USERS: _user_problems,
     Table.USER_ATTRIBUTES: _attribute_problems,
     Table.ACCESS_KEYS: _access_key_problems,
+    Table.OUTCOMES: _outcome_problems,
 }

@@ -265,9 +265,22 @@ def put_applied_position(transaction: Transaction, sequence_number: int, hlc: in
     transaction.put(Table.META, APPLIED, _APPLIED_VALUE.pack(sequence_number, hlc))
 
 
+def next_bucket_id(snapshot: Snapshot) -> int:
+    """The next unused bucket id, from 1 on.
+
+    Raises:
+        CorruptionError: there are buckets, but no such row: an id would be given twice.
+    """
+    value = snapshot.get(Table.META, NEXT_BUCKET_ID)
+    if value is not None:
+        return int(_U64.unpack(value)[0])
+    if snapshot.scan(Table.BUCKETS, b"", None, 1):
+        raise CorruptionError("the index", "there are buckets, but the next bucket id is missing")
+    return 1
+
+
 def take_bucket_id(transaction: Transaction) -> int:
-    """The next unused bucket id, from 1 on."""
-    value = transaction.get(Table.META, NEXT_BUCKET_ID)
-    bucket_id = 1 if value is None else int(_U64.unpack(value)[0])
+    """The next unused bucket id, which is used from now on."""
+    bucket_id = next_bucket_id(transaction)
     transaction.put(Table.META, NEXT_BUCKET_ID, _U64.pack(bucket_id + 1))
     return bucket_id

@@ -173,11 +173,16 @@ class SqliteIndexReader:
                 _check_format(self._connection, path)
         self._rows = _SqliteRows(self._connection)
 
-    def structure_problems(self) -> list[str]:
+    def structure_problems(self, size_bytes_max: int | None = None) -> list[str]:
         """What SQLite finds wrong with its pages: the order of rows, lists of free pages. Blocks
-        for as long as it takes to read all of the index.
+        for as long as it takes to read all of the index; one larger than `size_bytes_max` isn't
+        looked at.
         """
         try:
+            if size_bytes_max is not None:
+                page_count = self._connection.pragma("page_count")
+                if page_count * _PAGE_SIZE_BYTES > size_bytes_max:
+                    return []
             found = self._connection.execute(f"PRAGMA integrity_check({_PROBLEM_COUNT_MAX})")
             return [text for (text,) in found if text != "ok"]
         except (apsw.Error, UnicodeDecodeError) as error:

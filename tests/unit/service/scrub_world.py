@@ -79,11 +79,13 @@ class ScrubWorld:
         self.cursors = Cursors()
         self.shelf = Shelf(self.world)
         self.watcher = Watcher()
+        self.index_problems: list[str] = []
 
     def scrubber(self, index: IndexReader | None = None) -> Scrubber:
         """A scrubber, as a start of the process makes it."""
         ports = ScrubPorts(
             index=index or self.world.index,
+            index_problems=lambda: self.index_problems,
             blobs=self.world.blobs,
             tasks=self.world.tasks,
             clock=self.world.gateway.clock,

@@ -209,6 +209,19 @@ def test_rows_that_do_not_fit_to_one_another_are_findings() -> None:
     assert sorted(scrub.watcher.kinds) == ["counter", "reference"]
 
 
+def test_a_damaged_structure_of_the_index_is_a_finding() -> None:
+    """It may hide rows; looked at once in a cycle."""
+    scrub = ScrubWorld()
+    for number in range(300):
+        scrub.put_naming(f"key-{number}", BlobId(bytes(16)), 0)
+    scrub.world.blobs.finished[BlobId(bytes(16))] = b""
+    scrub.index_problems = ["page 7 isn't used"]
+
+    scrub.cycle()
+
+    assert scrub.watcher.kinds == ["index"]
+
+
 def test_a_value_of_a_newer_format_is_a_finding() -> None:
     """And no reason to stop."""
     scrub = ScrubWorld()

@@ -92,7 +92,10 @@ def decode_outcome_row(value: bytes) -> tuple[int, bytes, Outcome]:
     """Sequence number, commit id and outcome of the command that an OUTCOMES row is about;
     msgspec.DecodeError for anything else.
     """
-    return _row_decoder.decode(value)
+    try:
+        return _row_decoder.decode(value)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 class RecentOutcomes:

@@ -278,7 +278,10 @@ class SqliteIndex:
             wal.close()
         with _sqlite_errors(self._path):
             connection = apsw.Connection(self._path)
+            connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             try:
+                # One that has read nothing doesn't know of the WAL, and moves nothing.
+                connection.pragma("schema_version")
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             finally:
                 connection.close()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +88,7 @@ def _read_file(file: Path | None) -> _Source:
         return _Source(str(file), TomlConfigSettingsSource(Settings, file)())
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, or numbers without end
         raise ConfigurationError(f"{file} is not TOML: {error}") from error
 
 

@@ -84,6 +84,8 @@ class Store:
         self.applied_sequence_number = applied
         batch: list[LogEntry] = []
         for entries in self._log.replay(applied):
+            # The log's own last segment may be empty, and an older index knows older stamps only.
+            self._log.observe(entries[-1].hlc)
             batch.extend(entries)
             if len(batch) >= _REPLAY_ENTRIES_PER_TRANSACTION:
                 self._apply(batch)

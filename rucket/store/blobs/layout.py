@@ -72,6 +72,8 @@ def decode_footer(data: bytes, name: str) -> Footer:
     _, format_version, _, block_size, data_size, blob_id, checks_crc = _FOOTER.unpack_from(packed)
     if format_version != BLOB_FORMAT_VERSION:
         raise UnknownFormatError(name, format_version, BLOB_FORMAT_VERSION)
+    if not block_size:
+        raise CorruptionError(name, "its footer says that blocks have no bytes")
     return Footer(block_size, data_size, blob_id, checks_crc)
 
 

@@ -1,0 +1,284 @@
+"""Decoders of what is on disk and what goes between processes.
+
+Most formats end in a check that nearly every accident breaks. So each input is tried twice: as it
+is, and with the checks made good, as if the damage had come before they were computed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rucket.model.crc32c import crc32c
+from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.model.records import AccessKey
+from rucket.net import commit_protocol
+from rucket.net.unix_sockets import _FramedConnection
+from rucket.ports.transport import ConnectionLostError
+from rucket.service.sealed_secrets import SecretSealer
+from rucket.state import rows
+from rucket.state.commands import MalformedCommandError, decode_command, encode_command
+from rucket.state.outcomes import (
+    Committed,
+    MalformedOutcomeError,
+    decode_outcome,
+    decode_outcome_row,
+    encode_outcome,
+)
+from rucket.store.blobs.layout import (
+    FOOTER_SIZE_BYTES,
+    Footer,
+    decode_checks,
+    decode_footer,
+    encode_tail,
+)
+from rucket.store.wal import frame as wal_frame
+from rucket.store.wal.recovery import read_frames
+from tests.fuzz.decoder import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GOLDEN_DIRECTORY = Path(__file__).parent.parent / "golden" / "files"
+_U32 = struct.Struct("<I")
+_SEGMENT_CRC_OFFSET = 48
+_FRAME_CRC_OFFSET = 32
+_SALT = 0x1122334455667788
+_REFUSALS = (CorruptionError, UnknownFormatError)
+
+
+def _golden(pattern: str) -> tuple[bytes, ...]:
+    return tuple(path.read_bytes() for path in sorted(_GOLDEN_DIRECTORY.glob(pattern)))
+
+
+def _with_u32(data: bytes, offset: int, value: int) -> bytes:
+    return data[:offset] + _U32.pack(value) + data[offset + _U32.size :]
+
+
+_SEGMENT = _golden("wal-segment*")[0]
+_FRAME = _SEGMENT[wal_frame.BLOCK_SIZE_BYTES :]
+
+
+def check_segment_header(data: bytes) -> None:
+    """The first block of a segment."""
+    for block in (data, _with_u32(data, _SEGMENT_CRC_OFFSET, crc32c(data[:_SEGMENT_CRC_OFFSET]))):
+        with suppress(*_REFUSALS):
+            header = wal_frame.decode_segment_header(block, "segment")
+            assert wal_frame.decode_segment_header(header.encode(), "segment") == header
+
+
+def check_frame(data: bytes) -> None:
+    """A batch of records."""
+    for candidate in (data, _resealed_frame(data)):
+        frame = wal_frame.decode_frame(memoryview(candidate), 0, _SALT)
+        if frame is None:
+            continue
+        encoded, crc = wal_frame.encode_frame(
+            frame.entries, frame.chain, frame.synced_sequence_number, _SALT
+        )
+        assert (len(encoded), crc) == (frame.size_bytes, frame.crc)
+        assert wal_frame.decode_frame(memoryview(encoded), 0, _SALT) == frame
+
+
+def _resealed_frame(data: bytes) -> bytes:
+    if len(data) < wal_frame.FRAME_HEADER_SIZE_BYTES:
+        return data
+    size = min(_U32.unpack_from(data, 4)[0], len(data) - wal_frame.FRAME_HEADER_SIZE_BYTES)
+    data = _with_u32(data, 4, size)
+    end = wal_frame.FRAME_HEADER_SIZE_BYTES + size
+    crc = crc32c(
+        data[wal_frame.FRAME_HEADER_SIZE_BYTES : end],
+        crc32c(data[:_FRAME_CRC_OFFSET], crc32c(_SALT.to_bytes(8, "little"))),
+    )
+    return _with_u32(_with_u32(data, _FRAME_CRC_OFFSET, crc), _FRAME_CRC_OFFSET + 4, 0)
+
+
+def check_segment(data: bytes) -> None:
+    """A whole segment, as recovery reads it: frames that follow on one another, then an end."""
+    resealed = _with_u32(data, _SEGMENT_CRC_OFFSET, crc32c(data[:_SEGMENT_CRC_OFFSET]))
+    for segment in (data, resealed):
+        with suppress(*_REFUSALS):
+            ends = [end for _, end in read_frames("segment", segment, None)]
+            assert ends == sorted(ends, key=lambda end: end.offset)
+            assert ends[-1].offset <= wal_frame.blocks(len(segment))
+
+
+def check_command(data: bytes) -> None:
+    """A payload of the log."""
+    with suppress(MalformedCommandError, UnknownFormatError):
+        command = decode_command(data)
+        assert decode_command(encode_command(command)) == command
+
+
+def check_outcome(data: bytes) -> None:
+    """An answer of the node."""
+    with suppress(MalformedOutcomeError):
+        outcome = decode_outcome(data)
+        assert decode_outcome(encode_outcome(outcome)) == outcome
+
+
+def check_outcome_row(data: bytes) -> None:
+    """A row of the ring of outcomes."""
+    with suppress(msgspec.DecodeError):
+        row = decode_outcome_row(data)
+        assert decode_outcome_row(msgspec.msgpack.encode(row)) == row
+
+
+def _check_row(codec: rows._Codec[object]) -> Callable[[bytes], None]:
+    def check(data: bytes) -> None:
+        with suppress(*_REFUSALS):
+            record = codec.decode(data)
+            assert codec.decode(codec.encode(record)) == record
+
+    return check
+
+
+_ROW_CODECS: dict[str, rows._Codec[object]] = {
+    "access-key": rows.ACCESS_KEY,  # type: ignore[dict-item] # encodes what it decodes
+    "bucket": rows.BUCKET,  # type: ignore[dict-item]
+    "completed-upload": rows.COMPLETED_UPLOAD,  # type: ignore[dict-item]
+    "content": rows.CONTENT,  # type: ignore[dict-item]
+    "object": rows.OBJECT,  # type: ignore[dict-item]
+    "part": rows.PART,  # type: ignore[dict-item]
+    "statistics": rows.STATISTICS,  # type: ignore[dict-item]
+    "upload": rows.UPLOAD,  # type: ignore[dict-item]
+    "user": rows.USER,  # type: ignore[dict-item]
+}
+
+
+def check_row_key(data: bytes) -> None:
+    """The key of an UPLOADS row; keys that `ordered` didn't make say so."""
+    with suppress(ValueError):
+        text, end = rows.unordered(data, 0)
+        assert rows.unordered(rows.ordered(text), 0) == (text, len(rows.ordered(text)))
+        assert end <= len(data)
+
+
+def check_blob_tail(data: bytes) -> None:
+    """Checks and footer of a blob file."""
+    footer_at = max(0, len(data) - FOOTER_SIZE_BYTES)
+    crc_at = len(data) - _U32.size
+    resealed = data[:crc_at] + _U32.pack(crc32c(data[footer_at:crc_at])) if crc_at > 0 else data
+    for tail in (data, resealed):
+        with suppress(*_REFUSALS):
+            footer = decode_footer(tail, "blob")
+            assert footer.file_size_bytes >= footer.data_size_bytes
+            _check_checks(tail[:-FOOTER_SIZE_BYTES], footer)
+
+
+def _check_checks(table: bytes, footer: Footer) -> None:
+    checks = list(decode_checks(table, footer, "blob"))
+    again = encode_tail(footer.blob_id, footer.data_size_bytes, checks)
+    encoded = decode_footer(again, "blob")
+    assert encoded.checks_crc == footer.checks_crc
+    assert encoded.data_size_bytes == footer.data_size_bytes
+
+
+def check_hello(data: bytes) -> None:
+    """The first message of a connection."""
+    with suppress(ConnectionLostError, UnknownFormatError):
+        commit_protocol.check_hello(data)
+        assert data == commit_protocol.encode_hello()
+
+
+def check_message(data: bytes) -> None:
+    """A request or an answer of the commit protocol."""
+    with suppress(ConnectionLostError):
+        kind, request_id, payload = commit_protocol.decode(data)
+        assert commit_protocol.encode(kind, request_id, bytes(payload)) == data
+
+
+class _RecordingTransport(asyncio.Transport):
+    """Where a connection's bytes would go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_closed = False
+
+    def pause_reading(self) -> None:
+        """See `asyncio.ReadTransport`."""
+
+    def close(self) -> None:
+        """See `asyncio.BaseTransport`."""
+        self.is_closed = True
+
+
+def _received(pieces: list[bytes]) -> tuple[list[bytes], bool]:
+    async def receive() -> tuple[list[bytes], bool]:
+        connection = _FramedConnection()
+        transport = _RecordingTransport()
+        connection.connection_made(transport)
+        for piece in pieces:
+            if not transport.is_closed:
+                connection.data_received(piece)
+        return list(connection._received), transport.is_closed
+
+    return asyncio.run(receive())
+
+
+def check_socket_framing(data: bytes) -> None:
+    """Messages on a socket: however the bytes arrive, the same messages come out, or none more."""
+    messages, is_closed = _received([data])
+    third = len(data) // 3
+    in_pieces = _received([data[:1], data[1:third], data[third:]])
+
+    assert in_pieces == (messages, is_closed)
+    framed = b"".join(_U32.pack(len(message)) + message for message in messages)
+    assert data.startswith(framed)
+
+
+def check_sealed_secret(data: bytes) -> None:
+    """A secret as it lies in the index."""
+    with suppress(*_REFUSALS):
+        _SEALER.open(AccessKey("KEY", "alice", data))
+
+
+class _Zeros:
+    """A `Random` whose bytes are known."""
+
+    def token_bytes(self, size_bytes: int) -> bytes:
+        """See `Random.token_bytes`."""
+        return bytes(size_bytes)
+
+    def uniform(self, low: float, high: float) -> float:
+        """See `Random.uniform`."""
+        return (low + high) / 2
+
+
+_SEALER = SecretSealer(bytes(32))
+_COMMANDS = _golden("command-*")
+_MESSAGES = tuple(commit_protocol.encode(1, 7, command) for command in _COMMANDS)
+
+STORED_FORMATS = [
+    Decoder("segment-header", check_segment_header, (_SEGMENT[: wal_frame.BLOCK_SIZE_BYTES],)),
+    Decoder("frame", check_frame, (_FRAME,)),
+    Decoder("segment", check_segment, (_SEGMENT,)),
+    Decoder("command", check_command, _COMMANDS),
+    Decoder("outcome", check_outcome, _golden("outcome-*")),
+    Decoder(
+        "outcome-row",
+        check_outcome_row,
+        (msgspec.msgpack.encode((7, bytes(16), Committed(7, b"v", "etag"))),),
+    ),
+    *(
+        Decoder(f"row-{name}", _check_row(codec), _golden(f"row-{name}*"))
+        for name, codec in _ROW_CODECS.items()
+    ),
+    Decoder("row-key", check_row_key, (rows.ordered("a\0b") + bytes(16), rows.ordered("é"))),
+    Decoder("blob-tail", check_blob_tail, _golden("blob-tail*")),
+    Decoder("hello", check_hello, (commit_protocol.encode_hello(),)),
+    Decoder("message", check_message, _MESSAGES),
+    Decoder(
+        "socket-framing",
+        check_socket_framing,
+        (b"".join(_U32.pack(len(message)) + message for message in _MESSAGES[:3]),),
+    ),
+    Decoder(
+        "sealed-secret", check_sealed_secret, (_SEALER.seal("secret", "KEY", "alice", _Zeros()),)
+    ),
+]

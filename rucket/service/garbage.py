@@ -2,7 +2,8 @@
 
 Garbage is a blob whose last reference went; `apply` has listed it. Its file is removed, then it is
 taken off the list; a crash in between only means that it is removed again. A reader that has it
-open reads on; one that is about to open it finds it gone and looks at a fresh snapshot.
+open reads on; one that is about to open it finds it gone and looks at a fresh snapshot. What is
+removed can't be made again, so that a row that doesn't look like garbage stops everything.
 
 An orphan is a blob no command ever named: its gateway died, or had no answer, between making it and
 committing. It isn't on any list, so it is searched for; it has to be older than any request can
@@ -15,10 +16,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from rucket.model.errors import CorruptionError
 from rucket.model.names import ID_SIZE_BYTES, BlobId
 from rucket.ports.index import Table
 from rucket.service.blob_users import BlobUserSearch
 from rucket.state.commands import ForgetGarbage
+from rucket.state.row_contents import decode_row, row_problems
 from rucket.state.rows import reference_count
 
 if TYPE_CHECKING:
@@ -35,9 +38,17 @@ async def collect_garbage(gateway: Gateway) -> int:
 
     Returns:
         How many blobs were removed; 0 when there is no garbage.
+
+    Raises:
+        CorruptionError: what seems to be garbage is something else. Nothing was removed.
     """
     with gateway.index.snapshot() as snapshot:
-        blob_ids = [BlobId(key) for key, _ in snapshot.scan(Table.GARBAGE, b"", None, _BATCH)]
+        rows = snapshot.scan(Table.GARBAGE, b"", None, _BATCH)
+        for key, value in rows:
+            row = decode_row(Table.GARBAGE, key, value)
+            if problems := row_problems(snapshot, Table.GARBAGE, row):
+                raise CorruptionError(f"the garbage {key.hex()}", problems[0])
+    blob_ids = [BlobId(key) for key, _ in rows]
     if not blob_ids:
         return 0
     await gateway.tasks.run_blocking(_delete_all, gateway, blob_ids)

@@ -19,6 +19,7 @@ from rucket.model.records import (
     Retention,
     User,
 )
+from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
 from rucket.ports.log import LogEntry
 from rucket.state import rows
 from rucket.state.commands import (
@@ -43,6 +44,7 @@ from rucket.state.commands import (
 )
 from rucket.state.outcomes import Committed, Conflicted, Outcome, Rejected, encode_outcome
 from rucket.store.blobs.layout import encode_tail
+from rucket.store.scrub_cursor_file import encode_cursor
 from rucket.store.wal.frame import SegmentHeader, encode_frame
 
 ID = bytes(range(16))
@@ -129,6 +131,9 @@ def golden_bytes() -> dict[str, bytes]:
         "row-user.v1": rows.USER.encode(USER),
         "row-access-key.v1": rows.ACCESS_KEY.encode(ACCESS_KEY),
     }
+    files["scrub-cursor.v1"] = encode_cursor(
+        ScrubCursor(1_790_000_000_000, ScrubStage.BLOBS, 0, ID, 8_388_608, 1, 1_789_000_000_000)
+    )
     for command in COMMANDS:
         name = f"command-{type(command).__name__}.v1"
         files[name] = files.get(name, b"") + encode_command(command)

@@ -46,6 +46,7 @@ _READER_CACHE_KIB = 8 * 1024
 _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000
 _PROBLEM_COUNT_MAX = 100
+_FIRST_ROOT_PAGE = 2
 _CRC = struct.Struct("<I")
 
 _GET = {table: f"SELECT value FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
@@ -150,8 +151,7 @@ class SqliteIndexReader:
 
     Args:
         path: of the index.
-        is_inspection: changes no byte of it, not even when it is the last to close it; and says
-            at once if it isn't an index this Rucket knows.
+        is_inspection: changes no byte of it, not even when it is the last to close it.
 
     Raises:
         DataDirectoryError: there is no index yet.
@@ -169,8 +169,7 @@ class SqliteIndexReader:
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             _configure(self._connection, _READER_CACHE_KIB)
             self._connection.execute("PRAGMA query_only = ON")
-            if is_inspection:
-                _check_format(self._connection, path)
+            _check_format(self._connection, path)
         self._rows = _SqliteRows(self._connection)
 
     def structure_problems(self, size_bytes_max: int | None = None) -> list[str]:
@@ -303,6 +302,12 @@ def _check_format(connection: apsw.Connection, path: str) -> None:
         raise CorruptionError(path, "it is a database, but not an index of Rucket")
     if format_version != INDEX_FORMAT_VERSION:
         raise UnknownFormatError(path, format_version, INDEX_FORMAT_VERSION)
+    # The check of a row doesn't cover its table: a table that begins where another one does would
+    # show the other's rows. Tables are made in order, each on the next page, and never move.
+    roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema"))
+    expected = {f"t{table}": place for place, table in enumerate(Table, start=_FIRST_ROOT_PAGE)}
+    if roots != expected:
+        raise CorruptionError(path, "its tables aren't where they were made")
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:

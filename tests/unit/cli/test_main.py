@@ -12,6 +12,8 @@ from tests.unit.cli.command_line import CommandLine
 COMMANDS = [
     ["serve"],
     ["version"],
+    ["verify"],
+    *(["inspect", name] for name in ("log", "index", "blob")),
     ["admin"],
     *(["admin", "user", name] for name in ("list", "create", "show", "update", "delete")),
     *(["admin", "access-key", name] for name in ("list", "create", "delete")),

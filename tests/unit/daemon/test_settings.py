@@ -58,6 +58,8 @@ def test_default_credentials_stay_on_this_machine(bind: str) -> None:
         ("auth", {"users": [{**USER, "name": "al ice"}]}, "not a user name"),
         ("auth", {"users": [{**USER, "email": "alice"}]}, "not an e-mail address"),
         ("storage", {"wal": {"segment_size_bytes": 1}}, "greater than or equal to"),
+        ("storage", {"scrub": {"cycle_days": 0}}, "greater than 0"),
+        ("storage", {"scrub": {"max_bytes_per_s": 1}}, "greater than or equal to"),
         ("metrics", {"port": 0}, "greater than or equal to 1"),
         ("logging", {"level": "loud"}, "'debug', 'info', 'warning' or 'error'"),
     ],

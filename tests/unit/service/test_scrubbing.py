@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rucket.model.errors import CorruptRowError, DeviceError
+from rucket.model.errors import CorruptionError, CorruptRowError, DeviceError
 from rucket.model.names import BlobId
 from rucket.model.records import BucketStatistics
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
 from rucket.ports.index import Row, Snapshot, Table
-from rucket.service.garbage import ORPHAN_AGE_MS_MIN, remove_orphans
+from rucket.service.garbage import ORPHAN_AGE_MS_MIN, collect_garbage, remove_orphans
 from rucket.service.scrubbing import progress_of
 from rucket.state.rows import object_row_key, put_statistics
 from tests.unit.service.scrub_world import BYTES_PER_S_MAX, CYCLE_S, ScrubWorld
@@ -328,3 +328,18 @@ def test_nothing_is_an_orphan_while_rows_cannot_be_read() -> None:
 
     assert scrub.world.run(remove_orphans(gateway)) == 0
     assert orphan in scrub.world.blobs.finished
+
+
+def test_what_only_looks_like_garbage_is_not_removed() -> None:
+    """Rows of another table, shown in place of garbage by a damaged index: it is a refusal."""
+    scrub = ScrubWorld()
+    scrub.put("key", b"x")
+    deleted = scrub.put("deleted", b"x")
+    scrub.delete("deleted")
+    with scrub.world.index.transaction() as transaction:
+        ((blob_id, count),) = transaction.scan(Table.BLOB_REFERENCES, b"", None, 10)
+        transaction.put(Table.GARBAGE, blob_id, count)
+
+    with pytest.raises(CorruptionError):
+        scrub.world.run(collect_garbage(scrub.world.gateway))
+    assert set(scrub.world.blobs.finished) == {blob_id, deleted}

@@ -151,3 +151,16 @@ def test_a_table_that_is_gone_is_corruption(path: str) -> None:
     with pytest.raises(CorruptionError, match="no such table"), reader.snapshot() as snapshot:
         snapshot.get(Table.USERS, b"a")
     reader.close()
+
+
+def test_tables_that_are_not_where_they_were_made_are_refused(path: str) -> None:
+    """One that begins where another one does would show the other's rows, checks and all."""
+    connection = apsw.Connection(path)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_schema SET rootpage = 10 WHERE name = 't10'")
+    connection.close()
+
+    with pytest.raises(CorruptionError, match="where they were made"):
+        SqliteIndex(path, OsDisk())
+    with pytest.raises(CorruptionError, match="where they were made"):
+        SqliteIndexReader(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.model.names import ID_SIZE_BYTES
-from rucket.model.records import Content, ObjectMetadata
+from rucket.model.records import Content, Extent, ObjectMetadata
 from rucket.ports.index import Table
 from rucket.service.copying import CopyPlan, copy_object
 from rucket.service.garbage import collect_garbage
@@ -85,9 +85,7 @@ class Client:
         body = make_body(write_id, size_bytes)
         effect = self._start(key, body)
         payload = TestPayload(self._gateway.tasks, body)
-        await put_object(
-            self._gateway, self._bucket(), key, _METADATA, payload, WriteCondition()
-        )
+        await put_object(self._gateway, self._bucket(), key, _METADATA, payload, WriteCondition())
         self._end(effect)
 
     async def copy(self, source: str, target: str) -> None:
@@ -129,7 +127,9 @@ class Client:
         await put_part(self._gateway, name, number, TestPayload(self._gateway.tasks, body))
         self._end(effect)
 
-    async def complete_upload(self, name: UploadName, numbers: list[int], unused: list[int]) -> None:
+    async def complete_upload(
+        self, name: UploadName, numbers: list[int], unused: list[int]
+    ) -> None:
         """Makes an object of parts, however small, and gives up the others."""
         keys = [part_key(name.upload_id, number) for number in numbers]
         bodies = await self._gateway.tasks.run_blocking(self._node.read, keys)
@@ -156,7 +156,9 @@ class Client:
     ) -> tuple[tuple[ChosenPart, ...], Content, ObjectMetadata]:
         with self._gateway.index.snapshot() as snapshot:
             assert find_upload(snapshot, name.bucket.bucket_id, name.key, name.upload_id)
-            chosen, extents, size_bytes = [], [], 0
+            chosen: list[ChosenPart] = []
+            extents: list[Extent] = []
+            size_bytes = 0
             for number in numbers:
                 row = snapshot.get_with_attachment(
                     Table.PARTS, part_row_key(name.upload_id, number)

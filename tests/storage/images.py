@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.simulator.disk import Inode
-from tests.simulator.file_contents import FileContents
 from tests.simulator.file_names import FileNames, _Change
 from tests.simulator.index import SimulatedIndexFile, _Rows
 from tests.simulator.machine import SimulatedMachine
@@ -20,7 +19,7 @@ from tests.simulator.trace import Trace
 
 if TYPE_CHECKING:
     from rucket.ports.index import Table
-    from tests.simulator.file_contents import _Write
+    from tests.simulator.file_contents import FileContents, _Write
     from tests.simulator.index import _Value
 
 Pages = dict[int, bytes]
@@ -104,7 +103,9 @@ class Camera:
         for change in names._unsynced:
             inodes.update((inode.number, inode) for _, inode in change.paths if inode is not None)
             changes.append(
-                tuple((path, None if inode is None else inode.number) for path, inode in change.paths)
+                tuple(
+                    (path, None if inode is None else inode.number) for path, inode in change.paths
+                )
             )
         return Image(
             directories=tuple(names._directories),

@@ -6,16 +6,15 @@ it a subclass. None of them changes a source file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rucket.model.names import BlobId
+from rucket.ports.log import LogEntry
 from rucket.state.apply import apply_entries
 from rucket.state.commands import DeleteObject, PutObject, decode_command
-from rucket.state.outcomes import Committed, RecentOutcomes
+from rucket.state.outcomes import RecentOutcomes
 from rucket.state.rows import find_object_with_content
-from rucket.ports.log import LogEntry
 from rucket.store.store import Store
 from tests.simulation.sabotage import EagerLog
 from tests.storage.interleaving import take_turns
@@ -23,11 +22,13 @@ from tests.storage.node import Wiring
 from tests.storage.sync_sites import Site, SyncWatcher
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rucket.model.errors import OperatingError
     from rucket.model.records import Record
     from rucket.ports.blobs import BlobReader, Blobs, BlobWriter
     from rucket.ports.commits import Commits
-    from rucket.ports.disk import Buffer, Disk
+    from rucket.ports.disk import Buffer
     from rucket.ports.index import Index
     from rucket.service.gateway import Gateway
     from rucket.state.outcomes import Outcome
@@ -170,6 +171,14 @@ class LateLookingStore(Store):
         self._log.discard_before(self.applied_sequence_number + 1)
 
 
+class HastyLog(EagerLog):
+    """A log that has commands applied, and so answered, before they are durable."""
+
+    def first_sequence_number(self) -> int:
+        """See `Log.first_sequence_number`."""
+        return self._log.first_sequence_number()
+
+
 class _LateBlobs:
     """Blobs that become durable only when somebody says so."""
 
@@ -253,7 +262,7 @@ def _garbage_removed_first(gateway: Gateway) -> Gateway:
 
 ORDERINGS = (
     Mutant("answers before the log is synced", Wiring(store=HastyStore)),
-    Mutant("applies before the log is synced", Wiring(log=EagerLog)),
+    Mutant("applies before the log is synced", Wiring(log=HastyLog)),
     Mutant("sends a command before its blob is durable", Wiring(gateway=_blobs_after_commands)),
     Mutant(
         "writes into a segment before its name is durable",
@@ -263,12 +272,21 @@ ORDERINGS = (
         "names a segment before its header is durable",
         _swapped(f"{_WAL}._start_segment", "sync_data", "sync_directory"),
     ),
-    Mutant("discards the log before the index is synced", Wiring(store=DiscardingStore), "checkpoint"),
+    Mutant(
+        "discards the log before the index is synced", Wiring(store=DiscardingStore), "checkpoint"
+    ),
     Mutant(
         "looks after the sync how far the index was",
         Wiring(store=LateLookingStore),
         "checkpoints beside writes",
     ),
-    Mutant("removes blobs before their overwrite is durable", Wiring(gateway=_garbage_removed_first), "overwrite"),
-    Mutant("recovers without writing the last frame again", _left_out(f"{_WAL}._make_durable", "write_at")),
+    Mutant(
+        "removes blobs before their overwrite is durable",
+        Wiring(gateway=_garbage_removed_first),
+        "overwrite",
+    ),
+    Mutant(
+        "recovers without writing the last frame again",
+        _left_out(f"{_WAL}._make_durable", "write_at"),
+    ),
 )

@@ -6,7 +6,6 @@ What puts the parts together is what `rucket.daemon.build` does, in one process:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,8 @@ from tests.simulator.process import SimulatedClock, SimulatedRandom, SimulatedTa
 from tests.storage.interleaving import InterleavedTasks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rucket.model.records import Content, Record
     from rucket.ports.disk import Disk
     from rucket.ports.index import Index, Snapshot
@@ -117,7 +118,9 @@ class Node:
         self.scheduler = machine.scheduler
         self.process = machine.start("node")
         self.tasks: Tasks = (
-            InterleavedTasks(self.process) if layout.is_interleaved else SimulatedTasks(self.process)
+            InterleavedTasks(self.process)
+            if layout.is_interleaved
+            else SimulatedTasks(self.process)
         )
         clock = SimulatedClock(self.scheduler, "node")
         disk = wiring.disk(machine.device.attach(self.process))

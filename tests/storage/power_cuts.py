@@ -76,7 +76,7 @@ def default_plan(workload: Workload) -> Plan:
     return Plan(
         Thoroughness(single_sectors=workload.has_few_sectors),
         second_cut_rate=0.1 if is_cut_twice else 0.01,
-        second_cut_rate_after_kill=1.0 if is_cut_twice else 0.1,
+        second_cut_rate_after_kill=1.0 if is_cut_twice else 0.05,
     )
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import posixpath
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
 
 from rucket.disk.os_disk import OsDisk
-from tests.simulator.disk import Inode
 from tests.storage.images import Camera, Image, blank_image, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from rucket.ports.disk import File
+    from tests.simulator.disk import Inode
 
 _DIRECTORY = "/index"
 _NAMES_SYNCED_WITH = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL

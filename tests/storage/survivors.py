@@ -115,9 +115,7 @@ class _UnsyncedFile:
         return self.contents._after_power_cut(source)
 
 
-def after_power_cut(
-    image: Image, thoroughness: Thoroughness, seed: object
-) -> Iterator[Survivor]:
+def after_power_cut(image: Image, thoroughness: Thoroughness, seed: object) -> Iterator[Survivor]:
     """States that a power cut may leave of `image`, without repetitions."""
     sector_size_bytes = thoroughness.sector_size_bytes
     unsynced = {

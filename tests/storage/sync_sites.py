@@ -40,7 +40,7 @@ class Site:
 
 def sites_in_source(*places: str) -> list[Site]:
     """The syncs in modules of the product."""
-    found = []
+    found: list[Site] = []
     for place in places:
         path = _PRODUCT / place
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
@@ -68,9 +68,6 @@ def _caller(call: str) -> Site:
     frame = sys._getframe(2)
     module = str(frame.f_globals["__name__"])
     return Site(f"{module}.{frame.f_code.co_qualname}", call, frame.f_lineno)
-
-
-SyncCall = "Callable[[], None]"
 
 
 class SyncWatcher:

@@ -10,21 +10,31 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.ports.index import Table
+from rucket.ports.index import Snapshot, Table
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
-from rucket.ports.index import Snapshot
-from tests.storage.images import Image
 from tests.storage.power_cuts import LostError, is_exhaustive
-from tests.storage.sqlite_files import BY_INDEX, RecordedDisk, RecordedFiles, lay_out, recorded, what_sqlite_finds_wrong
+from tests.storage.sqlite_files import (
+    BY_INDEX,
+    RecordedDisk,
+    RecordedFiles,
+    lay_out,
+    recorded,
+    what_sqlite_finds_wrong,
+)
 from tests.storage.survivors import Survivor, Thoroughness, after_power_cut, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.storage.images import Image
 
 Rows = frozenset[tuple[Table, bytes, bytes, bytes]]
 

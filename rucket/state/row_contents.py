@@ -218,7 +218,10 @@ def _bucket_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
 
 def _outcome_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
     assert isinstance(row.value, dict)
-    position, _ = rows.applied_position(snapshot)
+    try:
+        position, _ = rows.applied_position(snapshot)
+    except CorruptionError as error:
+        return [error.detail]
     is_behind = position < row.value["sequence_number"]
     return [f"the position says that only {position} records are shown"] if is_behind else []
 

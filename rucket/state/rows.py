@@ -252,9 +252,15 @@ def put_garbage(transaction: Transaction, blob_id: bytes, hlc: int) -> None:
 
 
 def applied_position(snapshot: Snapshot) -> tuple[int, int]:
-    """Sequence number and stamp of the newest entry the rows show; zeros in an empty index."""
+    """Sequence number and stamp of the newest entry the rows show; zeros in an empty index.
+
+    Raises:
+        CorruptionError: there are outcomes, but no such row: everything would be applied again.
+    """
     value = snapshot.get(Table.META, APPLIED)
     if value is None:
+        if snapshot.scan(Table.OUTCOMES, b"", None, 1):
+            raise CorruptionError("the index", "there are outcomes, but its position is missing")
         return 0, 0
     sequence_number, hlc = _APPLIED_VALUE.unpack(value)
     return sequence_number, hlc

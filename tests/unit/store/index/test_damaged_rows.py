@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
-import apsw
 import pytest
 
 from rucket.disk.os_disk import OsDisk
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> str:
 
 
 def _change(path: str, statement: str) -> None:
-    connection = apsw.Connection(path)
+    connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(statement)
     connection.close()
 
@@ -155,7 +155,7 @@ def test_a_table_that_is_gone_is_corruption(path: str) -> None:
 
 def test_tables_that_are_not_where_they_were_made_are_refused(path: str) -> None:
     """One that begins where another one does would show the other's rows, checks and all."""
-    connection = apsw.Connection(path)
+    connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("UPDATE sqlite_schema SET rootpage = 10 WHERE name = 't10'")
     connection.close()

@@ -36,6 +36,7 @@ def search(decoder: Decoder, example_count: int, seed_number: int) -> None:
     @settings(
         max_examples=example_count,
         database=None,
+        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
         report_multiple_bugs=False,

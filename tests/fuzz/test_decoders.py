@@ -13,7 +13,7 @@ from tests.fuzz.catalogue import DECODERS
 from tests.fuzz.decoder import CORPUS_DIRECTORY
 from tests.fuzz.search import search
 
-EXAMPLES = int(os.environ.get("RUCKET_FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("RUCKET_FUZZ_EXAMPLES", "250"))
 _SEED = 20_260_501
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -38,7 +39,7 @@ from tests.unit.state.applied_log import keys_of, named_blobs, recount
 if TYPE_CHECKING:
     from rucket.service.multipart import UploadName
 
-EXAMPLES = int(os.environ.get("RUCKET_MODEL_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("RUCKET_MODEL_EXAMPLES", "50"))
 STEP_COUNT = 40
 _OWNERS = st.sampled_from(["alice", "bob"])
 _NAMES = st.sampled_from(["bucket-one", "bucket-two"])
@@ -491,3 +492,4 @@ TestStore.settings = settings(
     stateful_step_count=STEP_COUNT,
     suppress_health_check=list(HealthCheck),
 )
+TestStore.pytestmark = [pytest.mark.timeout(300 + EXAMPLES)]  # type: ignore[attr-defined]

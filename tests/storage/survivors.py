@@ -283,12 +283,15 @@ def after_failed_sync(image: Image, number: int) -> Iterator[Survivor]:
 
 
 def fingerprint(image: Image) -> int:
-    """Stands for all that an image holds, as long as it is alive."""
+    """Stands for all that an image holds."""
     files = frozenset(
         (path, _file_fingerprint(image.files[number])) for path, number in image.names.items()
     )
     durable = frozenset(image.durable_names.items())
-    versions = tuple(id(tables) for tables in image.index_versions)
+    versions = tuple(
+        frozenset((table, frozenset(rows.items())) for table, rows in tables.items())
+        for tables in image.index_versions
+    )
     changes = image.name_changes if durable != frozenset(image.names.items()) else ()
     return hash((files, versions, durable if changes else (), changes))
 

@@ -71,10 +71,9 @@ class _Codec(Generic[T]):
         return _PREFIX + _encoder.encode(record)
 
     def decode(self, value: bytes) -> T:
-        if not value:
-            raise CorruptionError(f"a row of {self._name}", "there is nothing in it")
         if value[:1] != _PREFIX:
-            raise UnknownFormatError(f"a row of {self._name}", value[0], ROW_FORMAT_VERSION)
+            found = value[0] if value else 0
+            raise UnknownFormatError(f"a row of {self._name}", found, ROW_FORMAT_VERSION)
         try:
             return self._decoder.decode(memoryview(value)[1:])
         except UNDECODABLE as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import CorruptionError, OperatingError
+from rucket.model.errors import CorruptionError, OperatingError, UnknownFormatError
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
 from rucket.ports.index import Table
 from rucket.service.row_scrubbing import scrub_rows
@@ -82,7 +82,7 @@ def _can_be_used(table: Table, key: bytes, stored: Stored) -> bool:
     """Damage may turn an attachment into none: then the layer above has nothing to decode."""
     try:
         decode_row(table, key, *stored)
-    except CorruptionError:
+    except (CorruptionError, UnknownFormatError):
         return False
     return True
 
@@ -131,7 +131,7 @@ def test_a_changed_byte_of_the_index_is_never_served(
     path = root / "index/index.db"
     blobs = FileBlobs(OsDisk(), str(root / "blobs"))
     seen_as: Counter[str] = Counter()
-    wrong = []
+    wrong: list[tuple[int, int, RowKey]] = []
     for offset, mask in flips(_offsets(data), 6):
         path.write_bytes(flipped(data, offset, mask))
         try:

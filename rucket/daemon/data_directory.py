@@ -71,6 +71,7 @@ class DataDirectory:
             self._disk.make_directory(posixpath.dirname(path))
         try:
             identity = self.read_identity()
+            self._keep_name(self._identity)
         except FileNotFoundError:
             self._refuse_foreign_data()
             identity = NodeIdentity(
@@ -111,11 +112,13 @@ class DataDirectory:
             CorruptionError: the file has another size.
         """
         try:
-            return self.read_sealing_key()
+            key = self.read_sealing_key()
         except FileNotFoundError:
             key = random.token_bytes(SEALING_KEY_SIZE_BYTES)
             self._make(self._sealing_key, key)
-            return key
+        else:
+            self._keep_name(self._sealing_key)
+        return key
 
     def read_sealing_key(self) -> bytes:
         """The sealing key of this directory.
@@ -143,6 +146,12 @@ class DataDirectory:
             return file.read_at(0, file.size_bytes())
         finally:
             file.close()
+
+    def _keep_name(self, path: str) -> None:
+        """Makes the name of a file durable before it is used: who made it may have been killed
+        in between, and a power cut would take the name, and what it was used for, away.
+        """
+        self._disk.sync_directory(posixpath.dirname(path))
 
     def _make(self, path: str, content: bytes) -> None:
         """Makes a file that is there whole, durably, or not at all."""

@@ -40,11 +40,15 @@ class OsDisk:
 
     def make_directory(self, path: str) -> None:
         """See `Disk.make_directory`."""
-        missing = []
         directory = Path(path)
+        missing = []
         while not directory.exists():
             missing.append(directory)
             directory = directory.parent
+        # The one that exists may have been made by a process that was killed before its sync. Where
+        # we may not even look, it wasn't one of ours.
+        if os.access(directory.parent, os.R_OK):
+            self.sync_directory(str(directory.parent))
         for directory in reversed(missing):
             with device_errors(str(directory)):
                 directory.mkdir(_DIRECTORY_MODE, exist_ok=True)

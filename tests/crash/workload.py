@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -125,7 +125,7 @@ class Writer(threading.Thread):
         value = self._new_value(_PART_SIZE_BYTES + 1000)
         body = value.body(history.key)
         pieces = [body[:_PART_SIZE_BYTES], body[_PART_SIZE_BYTES:]]
-        place = {"Bucket": BUCKET, "Key": history.key}
+        place: Any = {"Bucket": BUCKET, "Key": history.key}
         try:
             upload_id = self._client.create_multipart_upload(**place)["UploadId"]
             etags = [
@@ -137,14 +137,14 @@ class Writer(threading.Thread):
         except (BotoCoreError, ClientError):
             return  # killed meanwhile; nothing of it can be seen
         history.begin(value)
-        parts = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]
+        parts: Any = [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]
         self._settle(
             history,
             value,
             lambda: self._client.complete_multipart_upload(
                 **place,
                 UploadId=upload_id,
-                MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]
+                MultipartUpload={"Parts": parts},
             ),
         )
 

@@ -81,6 +81,10 @@ class EagerLog:
         """See `Log.replay`."""
         return self._log.replay(after)
 
+    def first_sequence_number(self) -> int:
+        """See `Log.first_sequence_number`."""
+        return self._log.first_sequence_number()
+
     def last_sequence_number(self) -> int:
         """See `Log.last_sequence_number`."""
         return self._log.last_sequence_number()

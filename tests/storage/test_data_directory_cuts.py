@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from rucket.daemon.data_directory import DataDirectory
 from tests.simulator.process import SimulatedRandom
 from tests.storage.images import Camera, Image, blank_image, restore
@@ -50,7 +48,6 @@ def test_files_are_whole_or_absent_after_a_cut() -> None:
             assert image is not images[-1] or second == first
 
 
-@pytest.mark.xfail(reason="a name that a killed start left is used before it is durable")
 def test_files_that_were_used_stay() -> None:
     """What a node has found, after the one before was killed at any moment, survives a cut."""
     _, images = _moments(blank_image(("/", _ROOT)), "first")

@@ -7,7 +7,6 @@ import zlib
 from typing import TYPE_CHECKING, TypeVar
 
 from rucket.model.errors import S3Error
-from rucket.model.names import BlobId
 from rucket.model.records import Checksum
 from rucket.service import buckets, copying, multipart, objects, user_administration
 from rucket.service.authorization.requester import Requester
@@ -41,7 +40,6 @@ T = TypeVar("T")
 
 PIECE_SIZE_BYTES = 1024 * 1024
 _DESCRIPTION = ObjectDescription({"content-type": "text/plain"}, {"of": "model"})
-_BLOB_COUNT_MAX = 100_000
 
 
 class _Crc32:
@@ -229,11 +227,6 @@ class Client:
         """E-mail address and access keys of all users."""
         views = await user_administration.list_users(self._node.gateway)
         return {view.name: (view.email, view.access_key_ids) for view in views}
-
-    def blobs_on_disk(self) -> set[bytes]:
-        """The ids of all blobs that have a file."""
-        listed = self._node.gateway.blobs.list_ids(None, _BLOB_COUNT_MAX)
-        return {BlobId(blob_id) for blob_id, _ in listed}
 
     def _seen(self, stored: StoredObject) -> str:
         """Times of versions never go back, whatever the clock does."""

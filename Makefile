@@ -66,11 +66,15 @@ setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucke
 
 .PHONY: unit
 unit: .venv/installed ## Unit and property tests
-	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/golden tests/simulator tests/test_tidy.py
+	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/golden tests/model tests/fuzz tests/simulator tests/test_tidy.py
 
 .PHONY: simulate
-simulate: .venv/installed ## Simulated clusters from seeds (SEEDS=1..1000 for a long run)
-	@if [ -n "$(SEEDS)" ]; then .venv/bin/python -m tests.simulation --seeds "$(SEEDS)"; else $(PYTEST) tests/simulation; fi
+simulate: .venv/installed ## Nodes and gateways with crashes, from seeds (SEEDS=1..1000 for a long run)
+	@$(if $(SEEDS),.venv/bin/python -m tests.simulation $(SEEDS),$(PYTEST) tests/simulation)
+
+.PHONY: storage
+storage: .venv/installed ## Power cuts at every operation, mutants, bit rot (EXHAUSTIVE=1 for all of it)
+	@$(if $(EXHAUSTIVE),RUCKET_STORAGE_EXHAUSTIVE=1) $(PYTEST) tests/storage
 
 .PHONY: functional
 functional: .venv/installed ## S3 by boto3 and raw HTTP against a real server

@@ -202,7 +202,7 @@ def check_chunked(data: bytes) -> None:
         assert _unchunked(context, [data[:third], data[third : third + 1], data[third + 1 :]]) == (
             decoded
         )
-        if isinstance(decoded, tuple):
+        if isinstance(decoded, tuple) and "".join(decoded[1].values()).isascii():
             payload, trailers = decoded
             chunks = [payload] if payload else []
             again = chunked_bodies.encode(context, chunks, trailers)

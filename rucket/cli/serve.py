@@ -111,7 +111,7 @@ def _greet(settings: Settings) -> None:
         credentials = f"access key {settings.auth.access_key}, the secret from your settings"
     metrics = "off"
     if settings.metrics.enabled:
-        address = settings.metrics.bind_address
+        address = settings.metrics_address
         metrics = f"http://{address.endpoint_host}:{address.port}/metrics"
     text = f"""
 Rucket {VERSION} is ready.

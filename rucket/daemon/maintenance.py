@@ -82,7 +82,7 @@ def _serve_metrics(settings: Settings) -> MetricsServer | None:
         return None
     stored = StoredMetrics(StoredCounter(str(settings.storage.data_dir)))
     files = process_metrics(settings.storage.data_dir / METRICS_DIRECTORY)
-    address = settings.metrics.bind_address
+    address = settings.metrics_address
     return serve_metrics(address.host, address.port, [files, stored])
 
 

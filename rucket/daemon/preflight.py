@@ -84,7 +84,7 @@ def check_addresses(settings: Settings) -> None:
     """
     _probe("server.bind", settings.server.bind_address)
     if settings.metrics.enabled:
-        _probe("metrics.port", settings.metrics.bind_address)
+        _probe("metrics.port", settings.metrics_address)
 
 
 def check_open_files(settings: Settings) -> None:

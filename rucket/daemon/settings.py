@@ -115,6 +115,9 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+_PORT_MAX = 65535
+
+
 class Section(BaseModel):
     """A table of the configuration file: unknown keys are refused, values don't change."""
 
@@ -313,16 +316,15 @@ class AuthSettings(Section):
 
 
 class MetricsSettings(Section):
-    """``[metrics]``; obeyed by the maintenance process, and probed by the supervisor."""
+    """``[metrics]``; obeyed by the maintenance process, and probed by the supervisor.
+
+    Attributes:
+        port: the one above S3's unless said, so that servers on one machine don't meet.
+    """
 
     enabled: bool = True
     bind: Annotated[str, AfterValidator(parse_host)] = "127.0.0.1"
-    port: int = Field(default=9001, ge=1, le=65535)
-
-    @property
-    def bind_address(self) -> BindAddress:
-        """`bind` and `port`."""
-        return BindAddress(self.bind, self.port)
+    port: int | None = Field(default=None, ge=1, le=65535)
 
 
 class LoggingSettings(Section):
@@ -372,11 +374,18 @@ class Settings(BaseSettings):
                 f"({ENVIRONMENT_PREFIX}AUTH__ACCESS_KEY, {ENVIRONMENT_PREFIX}AUTH__SECRET_KEY) "
                 "or bind to 127.0.0.1"
             )
-        if self.metrics.enabled and self.metrics.port == address.port:
+        if self.metrics.enabled and self.metrics_address.port == address.port:
             same = {self.metrics.bind, address.host}
             if len(same) == 1 or same & {"0.0.0.0", "::"}:  # noqa: S104 -- compared, not bound
                 raise ValueError(f"server.bind and metrics.port are both port {address.port}")
         return self
+
+    @property
+    def metrics_address(self) -> BindAddress:
+        """Where metrics are served."""
+        s3_port = self.server.bind_address.port
+        above = s3_port + 1 if s3_port < _PORT_MAX else s3_port - 1
+        return BindAddress(self.metrics.bind, self.metrics.port or above)
 
     def to_json(self) -> str:
         """All of it, secrets revealed: for the pipe to a child process and nothing else."""

@@ -27,9 +27,19 @@ def test_defaults_are_safe() -> None:
 
     assert defaults.server.bind_address.is_loopback
     assert defaults.server.endpoint == "http://127.0.0.1:9000"
-    assert defaults.metrics.bind_address.is_loopback
+    assert defaults.metrics_address.is_loopback
+    assert defaults.metrics_address.port == 9001
     assert defaults.server.workers >= 1
     assert defaults.storage.data_dir.is_absolute()
+
+
+@pytest.mark.parametrize(("s3_port", "port"), [(9000, 9001), (9555, 9556), (65535, 65534)])
+def test_metrics_have_the_port_next_to_s3(s3_port: int, port: int) -> None:
+    """So that a second server on a machine only needs an address of its own."""
+    server = {"bind": f"127.0.0.1:{s3_port}"}
+
+    assert settings(server=server).metrics_address.port == port
+    assert settings(server=server, metrics={"port": 7000}).metrics_address.port == 7000
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:9000", "[::]:9000", "10.0.0.1:9000"])
@@ -49,7 +59,7 @@ def test_default_credentials_stay_on_this_machine(bind: str) -> None:
         ("server", {"workers": 0}, "greater than or equal to 1"),
         ("server", {"tls_cert": "cert.pem"}, "tls_key is missing"),
         ("server", {"tls_key": "key.pem"}, "tls_cert is missing"),
-        ("server", {"bind": "127.0.0.1:9001"}, "both port 9001"),
+        ("metrics", {"port": 9000}, "both port 9000"),
         ("auth", {"secret_key": "seven77"}, "it needs 8 to 128"),
         ("auth", {"secret_key": "with blanks in it"}, "without blanks"),
         ("auth", {"access_key": "a/b"}, "not an access key"),

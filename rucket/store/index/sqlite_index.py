@@ -65,6 +65,9 @@ _SCAN_TO_END = {
 _PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
 _DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
 
+# Values of every other type come before those of bytes.
+_BEFORE_BYTES = {table: f"SELECT 1 FROM t{table} WHERE key < x'' LIMIT 1" for table in Table}  # noqa: S608
+
 
 def _checked(table: Table, key: bytes, stored: bytes) -> bytes:
     """The content of what is stored at `key`. Where SQLite's own bytes are damaged, key and content
@@ -178,12 +181,17 @@ class SqliteIndexReader:
         looked at.
         """
         try:
+            problems = [
+                f"t{table} has a key that isn't bytes, where no search finds it"
+                for table in Table
+                if self._connection.execute(_BEFORE_BYTES[table]).get is not None
+            ]
             if size_bytes_max is not None:
                 page_count = self._connection.pragma("page_count")
                 if page_count * _PAGE_SIZE_BYTES > size_bytes_max:
-                    return []
+                    return problems
             found = self._connection.execute(f"PRAGMA integrity_check({_PROBLEM_COUNT_MAX})")
-            return [text for (text,) in found if text != "ok"]
+            return problems + [text for (text,) in found if text != "ok"]
         except (apsw.Error, UnicodeDecodeError) as error:
             return [str(error)]
 

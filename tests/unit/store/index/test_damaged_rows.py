@@ -164,3 +164,15 @@ def test_tables_that_are_not_where_they_were_made_are_refused(path: str) -> None
         SqliteIndex(path, OsDisk())
     with pytest.raises(CorruptionError, match="where they were made"):
         SqliteIndexReader(path)
+
+
+def test_a_key_that_is_text_is_found_where_no_search_would(path: str) -> None:
+    """The type of a key is in SQLite's own bytes; text comes before everything that is searched."""
+    _change(path, "UPDATE t11 SET key = CAST(key AS TEXT) WHERE key = x'61'")
+    reader = SqliteIndexReader(path)
+
+    with reader.snapshot() as snapshot:
+        found = snapshot.scan(Table.USERS, b"", None, 10)
+    assert [key for key, _ in found] == KEYS[1:]
+    assert "t11 has a key that isn't bytes" in reader.structure_problems(0)[0]
+    reader.close()

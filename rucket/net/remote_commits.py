@@ -26,7 +26,7 @@ from rucket.net.commit_protocol import (
 )
 from rucket.ports.transport import Connection, ConnectionLostError
 from rucket.state.commands import encode_command
-from rucket.state.outcomes import decode_outcome
+from rucket.state.outcomes import MalformedOutcomeError, decode_outcome
 
 if TYPE_CHECKING:
     from rucket.model.records import Record
@@ -135,7 +135,10 @@ class RemoteCommits:
             return
         promise = waiting[1]
         if kind == AnswerKind.OUTCOME:
-            promise.set_result(decode_outcome(payload))
+            try:
+                promise.set_result(decode_outcome(payload))
+            except MalformedOutcomeError as error:
+                promise.set_exception(CommitUnknownError(f"the node's answer is garbled: {error}"))
         elif kind == AnswerKind.STORAGE_FULL:
             promise.set_exception(StorageFullError(str(payload, "utf-8")))
         elif kind == AnswerKind.READY:

@@ -132,6 +132,7 @@ def test_a_changed_byte_of_the_index_is_never_served(
     blobs = FileBlobs(OsDisk(), str(root / "blobs"))
     seen_as: Counter[str] = Counter()
     wrong: list[tuple[int, int, RowKey]] = []
+    lost: list[tuple[int, int]] = []
     for offset, mask in flips(_offsets(data), 6):
         path.write_bytes(flipped(data, offset, mask))
         try:
@@ -151,7 +152,8 @@ def test_a_changed_byte_of_the_index_is_never_served(
             elif _scrub(reader, blobs):
                 seen_as["row hidden, found by the scrubber"] += 1
             else:
-                assert reader.structure_problems(), (offset, mask, seen.missing)
+                if not reader.structure_problems():
+                    lost.append((offset, mask))
                 tables = {table for table, _ in seen.missing}
                 assert tables <= SEEN_BY_STRUCTURE_ONLY, (offset, mask, tables)
                 seen_as["row hidden, found by the scrubber in the pages alone"] += 1
@@ -159,5 +161,5 @@ def test_a_changed_byte_of_the_index_is_never_served(
             reader.close()
 
     print(dict(seen_as))
-    assert wrong == []
+    assert (wrong, lost) == ([], [])
     assert seen_as["refused when read"] > 100

@@ -1,6 +1,7 @@
 """Files with known content: the same bytes for the same name, compared by their hashes."""
 
 import hashlib
+import os
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,6 +30,8 @@ ODD_NAMES = (
     "folder with space/ünïcode+plus%25.txt",
 )
 
+_AGE_S = 60
+
 
 def content(name: str, size_bytes: int) -> bytes:
     """Bytes that look random, the same for the same name and size."""
@@ -40,6 +43,10 @@ def write_file(path: Path, size_bytes: int) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content(path.name, size_bytes)
     path.write_bytes(data)
+    # S3 tells times in whole seconds: a file of this very second looks newer than its own upload
+    # to a client that syncs by time.
+    modified_s = path.stat().st_mtime - _AGE_S
+    os.utime(path, (modified_s, modified_s))
     return digest(data)
 
 

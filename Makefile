@@ -116,7 +116,6 @@ check: lint types layers ## lint, types, layers
 .PHONY: lock
 lock: .venv/installed ## Resolve the dependencies anew into platform/locks (needs uv on PATH)
 	@printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - --extra platform --group dev --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/dev.txt
-	@uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/server.txt
 
 ##@ Measurement
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rucket.observe.access_log import FLUSH_INTERVAL_S, AccessLog
 from rucket.observe.log import process_name
-from rucket.observe.metrics import RequestMetrics
+from rucket.observe.metrics import FOLD_INTERVAL_S, RequestMetrics
 
 if TYPE_CHECKING:
     from rucket.ports.clock import Clock
@@ -28,6 +28,7 @@ class RequestRecorder:
     """
 
     def __init__(self, clock: Clock, *, log_requests: bool, pretty: bool) -> None:
+        self._clock = clock
         self._metrics = RequestMetrics()
         self._access_log = AccessLog(clock, process_name(), pretty=pretty) if log_requests else None
 
@@ -50,9 +51,12 @@ class RequestRecorder:
 
     async def run(self, tasks: Tasks) -> None:
         """Writes out, now and then, what has gathered; until it is cancelled."""
+        folded_s = self._clock.monotonic_s()
         while True:
             await tasks.sleep(FLUSH_INTERVAL_S)
-            self._metrics.fold()
+            if self._clock.monotonic_s() - folded_s >= FOLD_INTERVAL_S:
+                folded_s = self._clock.monotonic_s()
+                self._metrics.fold()
             if self._access_log is not None:
                 await tasks.run_blocking(self._access_log.flush)
 

@@ -5,7 +5,6 @@ removes a file of the data directory.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from rucket.disk.os_file import OsFile, device_errors
@@ -88,8 +87,3 @@ class OsDisk:
         with device_errors(path):
             status = os.statvfs(path)
             return status.f_bavail * status.f_frsize
-
-
-def is_private(path: str) -> bool:
-    """Whether nobody but the owner may read or enter `path`."""
-    return not stat.S_IMODE(os.stat(path).st_mode) & 0o077

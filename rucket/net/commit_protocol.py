@@ -23,7 +23,6 @@ FEATURE_LEVEL = 1
 _MAGIC = b"RKTC"
 _HELLO = struct.Struct("<4sHH")
 _HEADER = struct.Struct("<BQ")
-HEADER_SIZE_BYTES = _HEADER.size
 
 
 class RequestKind(enum.IntEnum):

@@ -64,9 +64,6 @@ class BodyPromises:
     checksum: DeclaredChecksum | None = None
 
 
-NO_PROMISES = BodyPromises()
-
-
 def read_promises(
     headers: Mapping[str, str], context: SigningContext | None, *, checksum_covers_body: bool
 ) -> BodyPromises:

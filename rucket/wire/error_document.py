@@ -32,10 +32,6 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
             "users of the system. Please select a different name and try again."
         ),
     ),
-    errors.BucketAlreadyOwnedByYou: (
-        409,
-        "Your previous request to create the named bucket succeeded and you already own it.",
-    ),
     errors.BucketNotEmpty: (409, "The bucket you tried to delete is not empty"),
     errors.ConditionalRequestConflict: (
         409,
@@ -84,7 +80,6 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
     errors.InvalidRange: (416, "The requested range is not satisfiable"),
     errors.InvalidRequest: (400, "Invalid Request"),
     errors.InvalidStorageClass: (400, "The storage class you specified is not valid"),
-    errors.InvalidTag: (400, "The tag provided was not a valid tag."),
     errors.InvalidToken: (400, "The provided token is malformed or otherwise invalid."),
     errors.InvalidURI: (400, "Couldn't parse the specified URI."),
     errors.KeyTooLongError: (400, "Your key is too long"),
@@ -98,7 +93,6 @@ _TABLE: dict[type[errors.S3Error], tuple[int, str]] = {
         "Your metadata headers exceed the maximum allowed metadata size",
     ),
     errors.MethodNotAllowed: (405, "The specified method is not allowed against this resource."),
-    errors.MissingContentLength: (411, "You must provide the Content-Length HTTP header."),
     errors.MissingSecurityHeader: (400, "Your request was missing a required header"),
     errors.NoSuchBucket: (404, "The specified bucket does not exist"),
     errors.NoSuchKey: (404, "The specified key does not exist."),

@@ -16,8 +16,6 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     SerializationInfo,
@@ -28,6 +26,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rucket.daemon.bind_address import BindAddress, parse_bind_address, parse_host
+from rucket.daemon.settings_section import REVEAL, Section, revealed_or_stars
+from rucket.daemon.storage_settings import StorageSettings
 from rucket.service.gateway import ConfiguredUser
 
 ENVIRONMENT_PREFIX: Final = "RUCKET__"
@@ -44,8 +44,6 @@ SECRET_LENGTH_MAX: Final = 128
 GATEWAY_DRAIN_SHARE: Final = 0.6
 """How much of `server.shutdown_timeout_s` requests in flight may take. The rest is left to those
 who end after them: the gateways themselves, maintenance, the node."""
-
-_REVEAL: Final = "reveal secrets"
 
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DOMAIN_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -118,14 +116,6 @@ def _usable_cores() -> int:
 _PORT_MAX = 65535
 
 
-class Section(BaseModel):
-    """A table of the configuration file: unknown keys are refused, values don't change."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
-    )
-
-
 class ServerSettings(Section):
     """``[server]``.
 
@@ -187,45 +177,6 @@ class ServerSettings(Section):
         return f"{scheme}://{self.bind_address.endpoint_host}:{self.bind_address.port}"
 
 
-class WalSettings(Section):
-    """``[storage.wal]``; obeyed by the node process.
-
-    Attributes:
-        segment_size_bytes: a segment of the log that has grown to this size gets a successor.
-    """
-
-    segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
-
-
-class ScrubSettings(Section):
-    """``[storage.scrub]``; obeyed by the maintenance process.
-
-    Attributes:
-        enabled: whether everything stored is read again, in cycles, to find damage.
-        cycle_days: a cycle begins so long after the one before.
-        max_bytes_per_s: how much is read, at most; 16 MiB/s is 9 TiB in 7 days.
-    """
-
-    enabled: bool = True
-    cycle_days: float = Field(default=7.0, gt=0, le=365)
-    max_bytes_per_s: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
-
-
-class StorageSettings(Section):
-    """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read."""
-
-    data_dir: Path = Path("data")
-    wal: WalSettings = Field(default_factory=WalSettings)
-    scrub: ScrubSettings = Field(default_factory=ScrubSettings)
-
-    @field_validator("data_dir")
-    @classmethod
-    def _check_data_dir(cls, path: Path) -> Path:
-        if "\0" in str(path):
-            raise ValueError("a path has no null characters")
-        return Path(os.path.abspath(path))  # noqa: PTH100 -- Path.resolve would follow links
-
-
 class UserSettings(Section):
     """``[[auth.users]]``; obeyed by every gateway process."""
 
@@ -238,7 +189,7 @@ class UserSettings(Section):
 
     @field_serializer("secret_key", when_used="json")
     def _reveal(self, secret: SecretStr, info: SerializationInfo) -> str:
-        return _revealed_or_stars(secret, info)
+        return revealed_or_stars(secret, info)
 
     def to_user(self) -> ConfiguredUser:
         """The user that this describes."""
@@ -270,7 +221,7 @@ class AuthSettings(Section):
 
     @field_serializer("secret_key", "sealing_key", when_used="json")
     def _reveal(self, secret: SecretStr | None, info: SerializationInfo) -> str | None:
-        return None if secret is None else _revealed_or_stars(secret, info)
+        return None if secret is None else revealed_or_stars(secret, info)
 
     @field_validator("sealing_key")
     @classmethod
@@ -389,13 +340,9 @@ class Settings(BaseSettings):
 
     def to_json(self) -> str:
         """All of it, secrets revealed: for the pipe to a child process and nothing else."""
-        return self.model_dump_json(context=_REVEAL)
+        return self.model_dump_json(context=REVEAL)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Settings:
         """What `to_json` wrote."""
         return cls.model_validate_json(text)
-
-
-def _revealed_or_stars(secret: SecretStr, info: SerializationInfo) -> str:
-    return secret.get_secret_value() if info.context == _REVEAL else str(secret)

@@ -10,6 +10,8 @@ PlatformError                 what went wrong and what to do, in one readable te
 ├── SubstrateError            a node can't be run
 │   ├── PortInUse             names the port and who holds it
 │   └── NodeStartFailed       carries the exit code and the node's last log lines
+├── TargetError               what is to be judged can't be: no answer, wrong keys, a bad users file
+├── ReportError               a report can't be written where it should go
 ├── ResourceRefused           a Pulumi resource can't be made, changed or removed as asked
 └── StackError                the environment of a stack is broken (passphrase, lock, no stack yet)
 ```
@@ -98,6 +100,14 @@ class NodeStartFailed(SubstrateError):
         super().__init__(f"node {node} did not start: {reason}\n  its last log lines:\n{lines}")
         self.exit_code = exit_code
         self.log_tail = log_tail
+
+
+class TargetError(PlatformError):
+    """What is to be judged can't be; the text says what to mend."""
+
+
+class ReportError(PlatformError):
+    """A report can't be written where it should go."""
 
 
 class ResourceRefused(PlatformError):

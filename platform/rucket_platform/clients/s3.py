@@ -46,6 +46,24 @@ class Buckets:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def names(self) -> list[str]:
+        """The buckets that the requester owns.
+
+        Raises:
+            ResourceRefused: The server refused, for instance the keys.
+            ServerUnreachable: The region doesn't answer.
+        """
+        try:
+            answer = self._client.list_buckets()
+        except ClientError as error:
+            detail = error.response.get("Error", {})
+            raise ResourceRefused(
+                f"{detail.get('Code', _status(error))}: {detail.get('Message', '')}".rstrip(": ")
+            ) from error
+        except BotoCoreError as error:
+            raise self._unreachable(error) from error
+        return [bucket["Name"] for bucket in answer.get("Buckets", [])]
+
     def exists(self, bucket: str) -> bool:
         """Tell whether the bucket is there and ours.
 

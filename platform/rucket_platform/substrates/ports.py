@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 import psutil
+
+from rucket_platform.errors import SubstrateError
+
+# Below the ports that outgoing connections are given: one of them could take a port between our
+# asking and the server's.
+_OFFERED = range(18_000, 32_000)
 
 
 def is_free(address: str, port: int) -> bool:
@@ -20,6 +27,21 @@ def is_free(address: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def find_free(address: str, count: int) -> tuple[int, ...]:
+    """Ports that are free now, for servers that are about to start.
+
+    Raises:
+        SubstrateError: There are not so many.
+    """
+    found: list[int] = []
+    for port in random.sample(_OFFERED, len(_OFFERED)):
+        if is_free(address, port):
+            found.append(port)
+            if len(found) == count:
+                return tuple(found)
+    raise SubstrateError(f"{address} has no {count} free ports in {_OFFERED}")
 
 
 def describe_holder(port: int) -> str:

@@ -1,0 +1,91 @@
+"""A chart as Plotly draws it: the reader can zoom, and read values off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+from markupsafe import escape
+from plotly.offline import get_plotlyjs
+
+from rucket_platform.reports.content import Drawing
+
+if TYPE_CHECKING:
+    from rucket_platform.reports.content import Band, Chart, Series
+
+# Colours that can be told apart with any kind of colour vision, on white and on black (Okabe, Ito).
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
+_INK = "#7d8590"
+_GRID = "rgba(125,133,144,0.25)"
+_BAND = "rgba(213,94,0,0.14)"
+
+
+def script() -> str:
+    """Plotly itself, so that a page needs nothing from elsewhere."""
+    source: str = get_plotlyjs()
+    return source
+
+
+def drawn(chart: Chart) -> str:
+    """The HTML of a chart; needs `script` on the same page, once, before it."""
+    figure = go.Figure([_trace(series, position) for position, series in enumerate(chart.series)])
+    for band in chart.bands:
+        _add_band(figure, band)
+    axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True}
+    figure.update_layout(
+        title={"text": chart.title, "x": 0, "xref": "paper", "font": {"size": 15}},
+        height=chart.height_px,
+        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _INK, "family": "system-ui, sans-serif"},
+        hovermode="x unified",
+        barmode="group",
+        legend={"orientation": "h", "y": -0.25, "yref": "paper", "x": 0},
+        showlegend=len(chart.series) > 1,
+        xaxis={**axis, "title": {"text": chart.x_title}},
+        yaxis={
+            **axis,
+            "title": {"text": chart.y_title},
+            "type": "log" if chart.is_y_logarithmic else "linear",
+            "rangemode": "normal" if chart.is_y_logarithmic else "tozero",
+            "dtick": 1 if chart.is_y_logarithmic else None,
+        },
+    )
+    html: str = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        config={"responsive": True, "displayModeBar": False},
+    )
+    return html
+
+
+def _trace(series: Series, position: int) -> go.Bar | go.Scatter:
+    colour = _COLOURS[position % len(_COLOURS)]
+    x, y = list(series.x), list(series.y)
+    if series.drawing is Drawing.BARS:
+        return go.Bar(name=series.name, x=x, y=y, marker={"color": colour})
+    line = {"color": colour, "width": 2}
+    if series.drawing is Drawing.STEPS:
+        line["shape"] = "hv"
+    mode = "markers" if series.drawing is Drawing.POINTS else "lines"
+    return go.Scatter(
+        name=series.name, x=x, y=y, mode=mode, line=line, marker={"color": colour, "size": 6}
+    )
+
+
+def _add_band(figure: go.Figure, band: Band) -> None:
+    if band.start == band.end:
+        figure.add_vline(x=band.start, line={"color": _COLOURS[1], "dash": "dot"})
+    else:
+        figure.add_vrect(x0=band.start, x1=band.end, fillcolor=_BAND, line={"width": 0})
+    figure.add_annotation(
+        text=str(escape(band.name)),
+        x=band.start,
+        y=1,
+        yref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11},
+    )

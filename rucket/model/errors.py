@@ -12,6 +12,7 @@
         ├── CorruptionError      bytes on disk aren't what was written
         │   └── CorruptRowError  those of one row, whose key is known
         ├── UnknownFormatError   written by a newer Rucket
+        ├── OutdatedFormatError  written by an older Rucket; a start brings it up to date
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
         ├── LogFailedError       the log could not be made durable; the node must stop
@@ -292,6 +293,22 @@ class UnknownFormatError(OperatingError):
         )
         self.found = found
         self.known = known
+
+
+class OutdatedFormatError(OperatingError):
+    """A file has an earlier format_version, and who reads it may not change it.
+
+    Args:
+        what: the file.
+        found: its format_version.
+        current: the one it will have.
+    """
+
+    def __init__(self, what: str, found: int, current: int) -> None:
+        super().__init__(
+            f"{what} has format_version {found}: start the server once, "
+            f"which brings it up to {current}"
+        )
 
 
 class StorageFullError(OperatingError):

@@ -40,6 +40,9 @@ class Table(enum.IntEnum):
 Row = tuple[bytes, bytes]
 """A key and its value."""
 
+WholeRow = tuple[bytes, bytes, bytes]
+"""A key, its value and its attachment (empty if it has none)."""
+
 
 class Snapshot(Protocol):
     """The rows as they were at one moment.
@@ -57,6 +60,10 @@ class Snapshot(Protocol):
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
         """The first `limit` rows with start <= key < stop (None: to the end of the table)."""
+        ...
+
+    def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
+        """The first `limit` rows with start <= key, with their attachments."""
         ...
 
 

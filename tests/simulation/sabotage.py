@@ -106,6 +106,7 @@ class _WithoutOutcomes:
         self._snapshot = snapshot
         self.get = snapshot.get
         self.get_with_attachment = snapshot.get_with_attachment
+        self.scan_whole = snapshot.scan_whole
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
         """See `Snapshot.scan`."""

@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from rucket.ports.index import Row, Table
+from rucket.ports.index import Row, Table, WholeRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,6 +148,15 @@ class SimulatedSnapshot:
             if len(found) == limit:
                 break
             found.append((key, rows.by_key[key].value))
+        return found
+
+    def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
+        """See `Snapshot.scan_whole`."""
+        found: list[WholeRow] = []
+        for key, value in self.scan(table, start, None, limit):
+            row = self._find(table, key)
+            assert row is not None
+            found.append((key, value, row.attachment))
         return found
 
     def _find(self, table: Table, key: bytes) -> _Value | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rucket.model.hlc import HlcClock
-from rucket.ports.index import Row, Table
+from rucket.ports.index import Row, Table, WholeRow
 from rucket.ports.log import LogEntry
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
@@ -141,6 +141,10 @@ class FakeIndex:
         self.scan_count += 1
         self.scan_limit_max = max(self.scan_limit_max, limit)
         return [(key, self._rows[table][key][0]) for key in chosen]
+
+    def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
+        """See `Snapshot.scan_whole`."""
+        return [(key, *self._rows[table][key]) for key, _ in self.scan(table, start, None, limit)]
 
     def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
         """See `Transaction.put`."""

@@ -6,15 +6,14 @@ log, which is synced before anything is applied, replays the rest. See docs/deci
 
 Every table of `rucket.ports.index` is one SQLite table of key, value, attachment, without rowid, so
 that a row is one entry of one B-tree and an attachment that doesn't fit into the page goes to
-overflow pages that scans never read. A value ends in a CRC32C over key and value, an attachment in
-one over key and attachment: SQLite doesn't check its pages.
+overflow pages that scans never read. Values and attachments end in a CRC32C
+(`rucket.store.index.row_check`): SQLite doesn't check its pages.
 
 Every process has a connection of its own; the node process alone writes.
 """
 
 from __future__ import annotations
 
-import struct
 from contextlib import contextmanager
 from itertools import islice
 from operator import lt
@@ -22,23 +21,29 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from rucket.model.crc32c import crc32c
 from rucket.model.errors import (
     CorruptionError,
-    CorruptRowError,
     DataDirectoryError,
     DeviceError,
+    OutdatedFormatError,
     StorageFullError,
     UnknownFormatError,
 )
-from rucket.ports.index import Row, Table
+from rucket.ports.index import Row, Table, WholeRow
+from rucket.store.index.migration import migrate_from_1
+from rucket.store.index.row_check import (
+    attachment_with_check,
+    checked_attachment,
+    checked_value,
+    value_with_check,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rucket.ports.disk import Disk
 
-INDEX_FORMAT_VERSION = 1
+INDEX_FORMAT_VERSION = 2
 _APPLICATION_ID = 0x524B5449  # "RKTI"
 _PAGE_SIZE_BYTES = 4096
 _WRITER_CACHE_KIB = 64 * 1024
@@ -47,7 +52,6 @@ _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000
 _PROBLEM_COUNT_MAX = 100
 _FIRST_ROOT_PAGE = 2
-_CRC = struct.Struct("<I")
 
 _GET = {table: f"SELECT value FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
 _GET_WITH_ATTACHMENT = {
@@ -62,34 +66,15 @@ _SCAN_TO_END = {
     table: f"SELECT key, value FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
     for table in Table
 }
+_SCAN_WHOLE = {
+    table: f"SELECT key, value, attachment FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
+    for table in Table
+}
 _PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
 _DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
 
 # Values of every other type come before those of bytes.
 _BEFORE_BYTES = {table: f"SELECT 1 FROM t{table} WHERE key < x'' LIMIT 1" for table in Table}  # noqa: S608
-
-
-def _checked(table: Table, key: bytes, stored: bytes) -> bytes:
-    """The content of what is stored at `key`. Where SQLite's own bytes are damaged, key and content
-    may come as values of any type.
-    """
-    try:
-        content = stored[: -_CRC.size]
-        fits = _CRC.unpack_from(stored, len(content))[0] == crc32c(content, crc32c(key))
-    except (TypeError, struct.error):
-        raise _corrupt_row(table, key, "is no row that was written") from None
-    if not fits or not isinstance(key, bytes):
-        raise _corrupt_row(table, key, "has a check that doesn't fit")
-    return content
-
-
-def _corrupt_row(table: Table, key: object, detail: str) -> CorruptRowError:
-    known = key if isinstance(key, bytes) else b""
-    return CorruptRowError(table.name, known, f"the row with key {key!r} {detail}")
-
-
-def _with_check(key: bytes, content: bytes) -> bytes:
-    return content + _CRC.pack(crc32c(content, crc32c(key)))
 
 
 @contextmanager
@@ -107,6 +92,12 @@ def _sqlite_errors(path: str) -> Iterator[None]:
         raise DeviceError(f"{path}: {error}") from error
 
 
+def _check_order(table: Table, start: bytes, keys: list[bytes]) -> None:
+    # Damaged pages can show a row twice, another one not at all, each with its own good check.
+    if keys and (keys[0] < start or not all(map(lt, keys, islice(keys, 1, None)))):
+        raise CorruptionError(f"the table {table.name}", f"rows after {start!r} have no order")
+
+
 class _SqliteRows:
     """The `Transaction` port, which includes the `Snapshot` port, on one connection."""
 
@@ -116,14 +107,14 @@ class _SqliteRows:
     def get(self, table: Table, key: bytes) -> bytes | None:
         """See `Snapshot.get`."""
         for (stored,) in self._execute(_GET[table], (key,)):
-            return _checked(table, key, stored)
+            return checked_value(table, key, stored)
         return None
 
     def get_with_attachment(self, table: Table, key: bytes) -> tuple[bytes, bytes] | None:
         """See `Snapshot.get_with_attachment`."""
         for stored, attachment in self._execute(_GET_WITH_ATTACHMENT[table], (key,)):
-            value = _checked(table, key, stored)
-            return value, b"" if attachment is None else _checked(table, key, attachment)
+            value = checked_value(table, key, stored)
+            return value, b"" if attachment is None else checked_attachment(table, key, attachment)
         return None
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
@@ -132,17 +123,27 @@ class _SqliteRows:
             rows = self._execute(_SCAN_TO_END[table], (start, limit))
         else:
             rows = self._execute(_SCAN[table], (start, stop, limit))
-        found = [(key, _checked(table, key, stored)) for key, stored in rows]
-        # Damaged pages can show a row twice, another one not at all, each with its own good check.
-        keys = [key for key, _ in found]
-        if found and (keys[0] < start or not all(map(lt, keys, islice(keys, 1, None)))):
-            raise CorruptionError(f"the table {table.name}", f"rows after {start!r} have no order")
+        found = [(key, checked_value(table, key, stored)) for key, stored in rows]
+        _check_order(table, start, [key for key, _ in found])
+        return found
+
+    def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
+        """See `Snapshot.scan_whole`."""
+        found = [
+            (
+                key,
+                checked_value(table, key, stored),
+                b"" if attachment is None else checked_attachment(table, key, attachment),
+            )
+            for key, stored, attachment in self._execute(_SCAN_WHOLE[table], (start, limit))
+        ]
+        _check_order(table, start, [key for key, _, _ in found])
         return found
 
     def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
         """See `Transaction.put`."""
-        stored = _with_check(key, attachment) if attachment else None
-        self._execute(_PUT[table], (key, _with_check(key, value), stored))
+        stored = attachment_with_check(table, key, attachment) if attachment else None
+        self._execute(_PUT[table], (key, value_with_check(table, key, value), stored))
 
     def delete(self, table: Table, key: bytes) -> None:
         """See `Transaction.delete`."""
@@ -158,6 +159,7 @@ class SqliteIndexReader:
 
     Raises:
         DataDirectoryError: there is no index yet.
+        OutdatedFormatError: it is of an earlier format, which only `SqliteIndex` brings up to date.
         CorruptionError, UnknownFormatError: as `SqliteIndex`.
     """
 
@@ -211,7 +213,7 @@ class SqliteIndexReader:
 
 
 class SqliteIndex:
-    """The `Index` port, for the node process.
+    """The `Index` port, for the node process. One of an earlier format is brought up to date.
 
     Raises:
         UnknownFormatError: a newer Rucket wrote the index.
@@ -233,7 +235,10 @@ class SqliteIndex:
 
     def _make_or_check(self) -> None:
         if self._connection.pragma("user_version") or self._has_tables():
-            _check_format(self._connection, self._path)
+            try:
+                _check_format(self._connection, self._path)
+            except OutdatedFormatError:
+                self._migrate()
             return
         with self._connection:
             for table in Table:
@@ -243,6 +248,11 @@ class SqliteIndex:
                 )
             self._connection.pragma("application_id", _APPLICATION_ID)
             self._connection.pragma("user_version", INDEX_FORMAT_VERSION)
+
+    def _migrate(self) -> None:
+        with self._connection:
+            migrate_from_1(self._connection.execute)
+            self._connection.execute(f"PRAGMA user_version = {INDEX_FORMAT_VERSION}")
 
     def _has_tables(self) -> bool:
         return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").get)
@@ -308,14 +318,16 @@ def _check_format(connection: apsw.Connection, path: str) -> None:
     format_version = connection.pragma("user_version")
     if connection.pragma("application_id") != _APPLICATION_ID or not format_version:
         raise CorruptionError(path, "it is a database, but not an index of Rucket")
-    if format_version != INDEX_FORMAT_VERSION:
+    if format_version > INDEX_FORMAT_VERSION:
         raise UnknownFormatError(path, format_version, INDEX_FORMAT_VERSION)
-    # The check of a row doesn't cover its table: a table that begins where another one does would
-    # show the other's rows. Tables are made in order, each on the next page, and never move.
+    # Tables are made in order, each on the next page, and never move: one that begins where another
+    # one does would show none of its rows.
     roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema"))
     expected = {f"t{table}": place for place, table in enumerate(Table, start=_FIRST_ROOT_PAGE)}
     if roots != expected:
         raise CorruptionError(path, "its tables aren't where they were made")
+    if format_version < INDEX_FORMAT_VERSION:
+        raise OutdatedFormatError(path, format_version, INDEX_FORMAT_VERSION)
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:

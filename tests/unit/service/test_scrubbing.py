@@ -44,6 +44,7 @@ class DamagedSnapshot:
     def __init__(self, snapshot: Snapshot, damaged: set[tuple[Table, bytes]]) -> None:
         self._snapshot = snapshot
         self._damaged = damaged
+        self.scan_whole = snapshot.scan_whole
 
     def _check(self, table: Table, key: bytes) -> None:
         if (table, key) in self._damaged:

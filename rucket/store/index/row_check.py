@@ -1,0 +1,69 @@
+"""The check that ends every value and every attachment of the index. Pure.
+
+It covers all that damaged pages could confuse: which table a row belongs to, whether it is a value
+or an attachment, and where its key ends.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from rucket.model.crc32c import crc32c
+from rucket.model.errors import CorruptRowError
+from rucket.ports.index import Table
+
+_CRC: Final = struct.Struct("<I")
+_VALUE_SEEDS: Final = {table: crc32c(bytes([table, 0])) for table in Table}
+_ATTACHMENT_SEEDS: Final = {table: crc32c(bytes([table, 1])) for table in Table}
+
+
+def value_with_check(table: Table, key: bytes, content: bytes) -> bytes:
+    """What is stored for a value."""
+    return content + _CRC.pack(crc32c(content, crc32c(key, _VALUE_SEEDS[table])) ^ len(key))
+
+
+def attachment_with_check(table: Table, key: bytes, content: bytes) -> bytes:
+    """What is stored for an attachment."""
+    return content + _CRC.pack(crc32c(content, crc32c(key, _ATTACHMENT_SEEDS[table])) ^ len(key))
+
+
+def checked_value(table: Table, key: bytes, stored: bytes) -> bytes:
+    """The value that is stored at `key`. Where SQLite's own bytes are damaged, key and content may
+    come as values of any type.
+
+    Raises:
+        CorruptRowError: it isn't what was written.
+    """
+    return _checked(table, key, stored, _VALUE_SEEDS[table])
+
+
+def checked_attachment(table: Table, key: bytes, stored: bytes) -> bytes:
+    """The attachment that is stored at `key`; as `checked_value`."""
+    return _checked(table, key, stored, _ATTACHMENT_SEEDS[table])
+
+
+def checked_by_format_1(table: Table, key: bytes, stored: bytes) -> bytes:
+    """A value or an attachment as index format 1 wrote it, whose check covers key and content
+    alone; as `checked_value`.
+    """
+    return _checked(table, key, stored, None)
+
+
+def _checked(table: Table, key: bytes, stored: bytes, seed: int | None) -> bytes:
+    try:
+        content = stored[: -_CRC.size]
+        check = crc32c(content, crc32c(key, seed or 0))
+        if seed is not None:
+            check ^= len(key)
+        fits = _CRC.unpack_from(stored, len(content))[0] == check
+    except (TypeError, struct.error):
+        raise _corrupt_row(table, key, "is no row that was written") from None
+    if not fits or not isinstance(key, bytes):
+        raise _corrupt_row(table, key, "has a check that doesn't fit")
+    return content
+
+
+def _corrupt_row(table: Table, key: object, detail: str) -> CorruptRowError:
+    known = key if isinstance(key, bytes) else b""
+    return CorruptRowError(table.name, known, f"the row with key {key!r} {detail}")

@@ -1,0 +1,53 @@
+"""The check of a row covers everything that a damaged page could confuse."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rucket.model.errors import CorruptRowError
+from rucket.ports.index import Table
+from rucket.store.index.row_check import (
+    attachment_with_check,
+    checked_attachment,
+    checked_value,
+    value_with_check,
+)
+
+_tables = st.sampled_from(Table)
+
+
+@given(_tables, st.binary(max_size=40), st.binary(max_size=40))
+def test_what_was_stored_comes_back(table: Table, key: bytes, content: bytes) -> None:
+    """As a value and as an attachment."""
+    assert checked_value(table, key, value_with_check(table, key, content)) == content
+    assert checked_attachment(table, key, attachment_with_check(table, key, content)) == content
+
+
+@given(st.lists(_tables, min_size=2, max_size=2, unique=True), st.binary(max_size=20))
+def test_a_row_of_another_table_is_refused(tables: list[Table], key: bytes) -> None:
+    """Though its key and content are whole."""
+    stored = value_with_check(tables[0], key, b"content")
+
+    with pytest.raises(CorruptRowError):
+        checked_value(tables[1], key, stored)
+
+
+def test_a_value_is_no_attachment() -> None:
+    """Nor the other way round."""
+    with pytest.raises(CorruptRowError):
+        checked_attachment(Table.OBJECTS, b"key", value_with_check(Table.OBJECTS, b"key", b"c"))
+    with pytest.raises(CorruptRowError):
+        checked_value(Table.OBJECTS, b"key", attachment_with_check(Table.OBJECTS, b"key", b"c"))
+
+
+@given(st.binary(min_size=1, max_size=20), st.binary(min_size=1, max_size=20))
+def test_bytes_that_moved_from_the_key_to_the_value_are_noticed(key: bytes, content: bytes) -> None:
+    """And from the value to the key."""
+    stored = value_with_check(Table.OBJECTS, key, content)
+
+    with pytest.raises(CorruptRowError):
+        checked_value(Table.OBJECTS, key[:-1], key[-1:] + stored)
+    with pytest.raises(CorruptRowError):
+        checked_value(Table.OBJECTS, key + content[:1], stored[1:])

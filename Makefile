@@ -122,3 +122,11 @@ lock: .venv/installed ## Resolve the dependencies anew into platform/locks (need
 .PHONY: bench
 bench: .venv/installed ## Speed, with ratios to peers: make bench ARGS="--peer minio=http://127.0.0.1:9100,KEY,SECRET"
 	@.venv/bin/python -m loadtests.bench $(ARGS)
+
+.PHONY: bench-engines
+bench-engines: .venv/installed ## SQLite beside LMDB, on the index's own rows
+	@.venv/bin/python -m tests.benchmarks.engines $(ARGS)
+
+.PHONY: bench-objects
+bench-objects: .venv/installed ## Millions of small objects in one node's store: make bench-objects ARGS="--objects 10000000"
+	@.venv/bin/python -m tests.benchmarks.small_objects_store $(ARGS)

@@ -94,9 +94,10 @@ def _contestants(options: Options, stack: ExitStack) -> tuple[list[Contestant], 
     contestants = []
     servers = {}
     for endpoint in (target, *options.peers):
-        store = Store(endpoint)
+        store = Store(endpoint, options.kept_bucket)
         servers[store.name] = store.open()
-        stack.callback(store.close)
+        if endpoint is options.target or endpoint in options.peers:
+            stack.callback(store.close)  # what an own Rucket holds goes with its directory
         pid = pids.get(store.name)
         contestants.append(Contestant(store, ProcessTree(pid) if pid is not None else None))
     return contestants, servers

@@ -10,6 +10,7 @@ from loadtests.bench.endpoints import Endpoint, EndpointError, parse_endpoint
 
 SIZE_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024 * 1024}
 SIZE_BYTES_MAX = 64 * 1024 * 1024
+LISTED_COUNT_STEP = 1000
 ROUNDS_MAX = 50
 SECONDS_MAX = 120.0
 
@@ -35,6 +36,8 @@ class Options:
     quick: bool
     report: Path | None
     data_dir: Path | None
+    listed_counts: tuple[int, ...]
+    kept_bucket: str | None
     allow_remote: bool
 
 
@@ -54,6 +57,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
         quick=found.quick,
         report=found.report,
         data_dir=found.data_dir,
+        listed_counts=found.listed or ((2_000,) if found.quick else (10_000,)),
+        kept_bucket=found.kept_bucket,
         allow_remote=found.allow_remote,
     )
     names = [peer.name for peer in options.peers]
@@ -121,6 +126,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a look, no figure to quote")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write bench.json and bench.md")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where the own Rucket stores")
+    parser.add_argument(
+        "--listed",
+        type=_listed_counts,
+        metavar="COUNT,…",
+        help="keys that listings are out of (10000; quick: 2000)",
+    )
+    parser.add_argument(
+        "--kept-bucket",
+        metavar="NAME",
+        help="where the listed keys are put, once for all runs: this bucket is not removed",
+    )
     parser.add_argument("--allow-remote", action="store_true", help="permit other machines")
     return parser
 
@@ -144,6 +160,13 @@ def _sizes(text: str) -> tuple[int, ...]:
         return tuple(parse_size(one) for one in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _listed_counts(text: str) -> tuple[int, ...]:
+    counts = text.split(",")
+    if not all(one.isdigit() and int(one) and int(one) % LISTED_COUNT_STEP == 0 for one in counts):
+        raise argparse.ArgumentTypeError(f"{text!r} has a count that is no multiple of 1000")
+    return tuple(int(one) for one in counts)
 
 
 def _rounds(text: str) -> int:

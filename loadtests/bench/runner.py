@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from loadtests.bench.arguments import Options
 from loadtests.bench.boto3_workloads import Boto3Requests
 from loadtests.bench.figures import Sample
+from loadtests.bench.listing_workloads import ListPages, Page
 from loadtests.bench.processes import ProcessTree
 from loadtests.bench.store import Store
 from loadtests.bench.workloads import (
     DeleteObjects,
     GetObjects,
-    ListPages,
     Mixed,
     PutObjects,
     UploadInParts,
     Workload,
 )
 
+LARGE_SIZE_BYTES = 64 * 1024 * 1024
 BOTO3_METHODS = ("PUT", "GET", "HEAD", "DELETE")
 
 
@@ -34,7 +35,6 @@ class Contestant:
 
 def workloads(options: Options) -> list[Workload]:
     """All workloads that the options ask for, in the report's order."""
-    listed_count = 2_000 if options.quick else 10_000
     found: list[Workload] = [
         Boto3Requests(method, size) for size in options.sizes_bytes for method in BOTO3_METHODS
     ]
@@ -44,10 +44,10 @@ def workloads(options: Options) -> list[Workload]:
         GetObjects(1024, "HEAD"),
         DeleteObjects(1_000 if options.quick else 5_000),
         Mixed(),
+        GetObjects(LARGE_SIZE_BYTES),
         UploadInParts(),
-        ListPages(listed_count, delimiter=False),
-        ListPages(listed_count, delimiter=True),
     ]
+    found += [ListPages(count, page) for count in options.listed_counts for page in Page]
     only = options.only
     return [one for one in found if only is None or only.search(one.name)]
 

@@ -20,6 +20,7 @@ from loadtests.bench.signing import Signer
 
 CONNECTION_COUNT = 16
 BODY_COUNT = 8
+BODIES_BYTES_MAX = 64 * 1024 * 1024
 SEED_SECONDS_MAX = 300.0
 READ_BACK_COUNT = 8
 PROBE_TIMEOUT_S = 10
@@ -36,22 +37,34 @@ class Body:
 @cache
 def bodies(size_bytes: int) -> tuple[Body, ...]:
     """The few contents of that size; the object numbered n has the one numbered n mod count."""
-    made = [random.Random(f"{size_bytes}/{n}").randbytes(size_bytes) for n in range(BODY_COUNT)]
+    count = max(1, min(BODY_COUNT, BODIES_BYTES_MAX // size_bytes))
+    made = [random.Random(f"{size_bytes}/{n}").randbytes(size_bytes) for n in range(count)]
     return tuple(Body(data, hashlib.sha256(data).hexdigest()) for data in made)
 
 
 def body_of(index: int, size_bytes: int) -> Body:
     """The content of the object with that number."""
-    return bodies(size_bytes)[index % BODY_COUNT]
+    known = bodies(size_bytes)
+    return known[index % len(known)]
 
 
 @dataclass(slots=True)
 class Store:
-    """An endpoint with a bucket that lives as long as the benchmark."""
+    """An endpoint with a bucket that lives as long as the benchmark.
+
+    `kept_bucket` names another one that is made where it is missing and stays: for the keys of
+    large listings, which take long to put.
+    """
 
     endpoint: Endpoint
+    kept_bucket: str | None = None
     bucket: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}")
     _run_count: int = 0
+
+    @property
+    def listed_bucket(self) -> str:
+        """Where the keys of listings are."""
+        return self.kept_bucket or self.bucket
 
     @property
     def name(self) -> str:
@@ -67,9 +80,9 @@ class Store:
         """A signer for requests of the next minutes."""
         return Signer(self.endpoint, datetime.now(UTC))
 
-    def path(self, key: str) -> str:
+    def path(self, key: str, bucket: str | None = None) -> str:
         """A key's path in the bucket."""
-        return f"/{self.bucket}/{key}"
+        return f"/{bucket or self.bucket}/{key}"
 
     def s3(self) -> S3Client:
         """A boto3 client, as a program would make it, without retries."""
@@ -94,6 +107,8 @@ class Store:
         """
         try:
             made = self.s3().create_bucket(Bucket=self.bucket)
+            if self.kept_bucket is not None:
+                self._make_kept_bucket(self.kept_bucket)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             raise EndpointError(
@@ -103,6 +118,13 @@ class Store:
         except BotoCoreError as error:
             raise EndpointError(f"{self.name} at {self.endpoint.url}: {error}") from error
         return str(made["ResponseMetadata"]["HTTPHeaders"].get("server", "unknown"))
+
+    def _make_kept_bucket(self, name: str) -> None:
+        s3 = self.s3()
+        try:
+            s3.create_bucket(Bucket=name)
+        except (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+            s3.head_bucket(Bucket=name)
 
     def close(self) -> None:
         """Remove the bucket and all that the run has put into it.
@@ -133,7 +155,9 @@ class Store:
                 )
         s3.delete_bucket(Bucket=self.bucket)
 
-    def put_requests(self, prefix: str, indexes: Sequence[int], size: int) -> list[Request]:
+    def put_requests(
+        self, prefix: str, indexes: Sequence[int], size: int, *, bucket: str | None = None
+    ) -> list[Request]:
         """Signed PUTs of the objects with these numbers."""
         signer = self.signer()
         made = []
@@ -141,7 +165,7 @@ class Store:
             body = body_of(index, size)
             head = signer.head(
                 "PUT",
-                self.path(object_key(prefix, index)),
+                self.path(object_key(prefix, index), bucket),
                 body_sha256=body.sha256,
                 body_size=size,
             )

@@ -23,13 +23,13 @@ PUT_POOL_BYTES = 256 * MIB
 PUT_POOL_COUNT_MAX = 8192
 GET_POOL_BYTES = 64 * MIB
 GET_POOL_COUNT_MAX = 1024
+GET_LARGE_POOL_BYTES = 512 * MIB
 PART_BYTES = 8 * MIB
 PART_COUNT = 8
-UPLOAD_CONNECTION_COUNT = 4
+UPLOADS_KEPT_COUNT = 2
+VERIFIED_IN_RUN_BYTES_MAX = MIB
 MIXED_SIZE_BYTES = 64 * 1024
 MIXED_STEPS = ("GET",) * 70 + ("PUT",) * 25 + ("DELETE",) * 5
-LIST_FOLDER_COUNT = 50
-LIST_PAGE_COUNT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,14 @@ class GetObjects:
     def prepare(self, store: Store) -> None:
         """Put the objects."""
         store.seed(self._prefix, self._pool, self.size_bytes)
+        if self.size_bytes > VERIFIED_IN_RUN_BYTES_MAX:
+            store.read_back(self._prefix, range(self._pool), self.size_bytes)
 
     def stage(self, store: Store) -> Staged:
-        """Sign reads of all objects; some of the answers are compared with what was put."""
+        """Sign reads of all objects; some of the answers are compared with what was put.
+
+        Large ones were compared when they were put: hashing them is time of the server's.
+        """
         requests = _read_requests(store, self.method, self._prefix, self._pool, self.size_bytes)
 
         def script(first: int) -> Script:
@@ -122,6 +127,8 @@ class GetObjects:
     @property
     def _pool(self) -> int:
         # Odd, so that every connection comes by every object and every sample.
+        if self.size_bytes > VERIFIED_IN_RUN_BYTES_MAX:
+            return max(1, GET_LARGE_POOL_BYTES // self.size_bytes - 1)
         return _pool_count(self.size_bytes, GET_POOL_BYTES, GET_POOL_COUNT_MAX) - 1
 
     @property
@@ -183,20 +190,20 @@ class UploadInParts:
     def name(self) -> str:
         """The name in the report."""
         size = format_size(PART_BYTES * PART_COUNT)
-        return f"{UPLOAD_CONNECTION_COUNT} clients multipart {size}"
+        return f"{CONNECTION_COUNT} clients multipart {size}"
 
     def prepare(self, store: Store) -> None:
         """Nothing is needed."""
 
     def stage(self, store: Store) -> Staged:
         """Make the parts' contents; requests are signed as the uploads get their ids."""
-        prefix = store.new_prefix("multipart")
         body_of(0, PART_BYTES)
         written: list[str] = []
 
         def script(first: int) -> Script:
             for number in count():
-                key = f"{prefix}/{first}-{number % 4}"
+                # Always the same keys: a run writes a GiB and more, which has to fit on the disk.
+                key = f"multipart/{first}-{number % UPLOADS_KEPT_COUNT}"
                 yield from _upload(store, key)
                 written.append(key)
 
@@ -207,9 +214,8 @@ class UploadInParts:
                     piece = data[part * PART_BYTES : (part + 1) * PART_BYTES]
                     check_content(store.name, key, piece, body_of(part, PART_BYTES))
 
-        scripts = [script(first) for first in range(UPLOAD_CONNECTION_COUNT)]
         return Staged(
-            run=lambda seconds: run_scripts(store.endpoint, scripts, seconds), verify=verify
+            run=lambda seconds: run_scripts(store.endpoint, _each(script), seconds), verify=verify
         )
 
 
@@ -269,63 +275,6 @@ class Mixed:
         return _pool_count(self.size_bytes, GET_POOL_BYTES, GET_POOL_COUNT_MAX) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class ListPages:
-    """ListObjectsV2: pages of 1,000 keys, or the folders of all by a delimiter."""
-
-    object_count: int
-    delimiter: bool
-
-    @property
-    def name(self) -> str:
-        """The name in the report."""
-        what = f"{LIST_FOLDER_COUNT} folders" if self.delimiter else f"{LIST_PAGE_COUNT} keys"
-        return f"16 clients LIST {what} of {self.object_count}"
-
-    def prepare(self, store: Store) -> None:
-        """Put the objects, evenly in folders."""
-        in_folder = self.object_count // LIST_FOLDER_COUNT
-        for folder in range(LIST_FOLDER_COUNT):
-            store.seed(f"{self._prefix}{folder:03d}", in_folder, 1)
-
-    def stage(self, store: Store) -> Staged:
-        """Sign pages that start all over the keys; every page's size is checked."""
-        signer = store.signer()
-        shown = b"<Prefix>" if self.delimiter else b"<Key>"
-        expected = LIST_FOLDER_COUNT if self.delimiter else LIST_PAGE_COUNT
-        requests = [self._request(store, signer.head, folder) for folder in self._first_folders()]
-
-        def script(first: int) -> Script:
-            for number in count(first):
-                answer = yield requests[number % len(requests)]
-                found = answer.body.count(shown) - self.delimiter
-                if found != expected:
-                    raise LoadError(f"{store.name}: a page has {found} rows, not {expected}")
-
-        return Staged(
-            run=lambda seconds: run_scripts(store.endpoint, _each(script), seconds),
-            verify=_nothing,
-        )
-
-    def _first_folders(self) -> range:
-        """Folders after whose first key a whole page still follows."""
-        in_folder = self.object_count // LIST_FOLDER_COUNT
-        pages_end = LIST_FOLDER_COUNT - LIST_PAGE_COUNT // in_folder
-        return range(max(1, pages_end))
-
-    def _request(self, store: Store, sign: Callable[..., bytes], folder: int) -> Request:
-        query = {"list-type": "2", "max-keys": str(LIST_PAGE_COUNT), "prefix": self._prefix}
-        if self.delimiter:
-            query["delimiter"] = "/"
-        elif folder:
-            query["start-after"] = f"{self._prefix}{folder:03d}"
-        return Request("LIST", sign("GET", f"/{store.bucket}", query=query), keep_body=True)
-
-    @property
-    def _prefix(self) -> str:
-        return f"list-{'folders' if self.delimiter else 'keys'}/"
-
-
 def _upload(store: Store, key: str) -> Script:
     signer, path = store.signer(), store.path(key)
     begin = signer.head("POST", path, query={"uploads": ""}, body_size=0)
@@ -362,7 +311,9 @@ def _read_requests(store: Store, method: str, prefix: str, pool: int, size: int)
             method,
             signer.head(method, store.path(object_key(prefix, number))),
             expected_size=0 if method == "HEAD" else size,
-            keep_body=method == "GET" and number % VERIFY_EVERY == 0,
+            keep_body=method == "GET"
+            and size <= VERIFIED_IN_RUN_BYTES_MAX
+            and number % VERIFY_EVERY == 0,
             is_head=method == "HEAD",
         )
         for number in range(pool)

@@ -32,6 +32,13 @@ def test_quick_is_shorter_but_what_is_said_wins() -> None:
     assert options.report == Path("out")
 
 
+def test_listings_are_out_of_as_many_keys_as_is_said() -> None:
+    """Each count is a listing of its own; quick runs have a small one."""
+    assert parse_options([]).listed_counts == (10_000,)
+    assert parse_options(["--quick"]).listed_counts == (2_000,)
+    assert parse_options(["--listed", "1000,1000000"]).listed_counts == (1_000, 1_000_000)
+
+
 def test_stores_are_named_with_keys_and_processes() -> None:
     """A target and peers have names, by which --pid refers to them."""
     options = parse_options(
@@ -56,6 +63,8 @@ def test_stores_are_named_with_keys_and_processes() -> None:
         (["--rounds", "0"], "not within"),
         (["--seconds", "1e9"], "not within"),
         (["--seconds", "soon"], "no number"),
+        (["--listed", "1000,1500"], "no multiple of 1000"),
+        (["--listed", "0"], "no multiple of 1000"),
     ],
 )
 def test_wrong_arguments_are_explained(

@@ -14,6 +14,7 @@ from rucket.daemon.settings_sources import load_settings
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import ConfigurationError
 from rucket.model.names import ID_SIZE_BYTES, BlobId
+from rucket.runtime.system import SystemRandom
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.blobs.inspection import BlobInspection, inspect_blob
 
@@ -51,7 +52,7 @@ def _find(blob: str, data_dir: Path | None) -> str:
     settings = load_settings(None, {"storage": {"data_dir": data_dir}})
     directory = DataDirectory(str(settings.storage.data_dir), OsDisk())
     places = (
-        FileBlobs(OsDisk(), directory.blobs).path(blob_id),
+        FileBlobs(OsDisk(), directory.blobs, 0, SystemRandom()).path(blob_id),
         posixpath.join(directory.quarantine, blob_id.hex()),
     )
     for place in places:

@@ -62,7 +62,7 @@ def build_node(settings: Settings) -> NodeParts:
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     directory.prepare(clock, random)
     directory.make_sealing_key(random)
-    FileBlobs(disk, directory.blobs).prepare()
+    FileBlobs(disk, directory.blobs, 0, random).prepare()
     tasks = AsyncioTasks(_NODE_THREAD_COUNT)
     log = Wal(
         disk,
@@ -111,7 +111,7 @@ def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
     disk = OsDisk()
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     index = SqliteIndexReader(directory.index)
-    blobs = FileBlobs(disk, directory.blobs)
+    blobs = FileBlobs(disk, directory.blobs, 0, gateway.random)
     ports = ScrubPorts(
         index=index,
         index_problems=lambda: index.structure_problems(_STRUCTURE_CHECKED_BYTES_MAX),
@@ -171,7 +171,7 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
     gateway = Gateway(
         index=index,
         commits=commits,
-        blobs=FileBlobs(disk, directory.blobs),
+        blobs=FileBlobs(disk, directory.blobs, 0, random),
         tasks=tasks,
         clock=clock,
         random=random,

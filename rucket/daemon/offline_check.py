@@ -25,6 +25,7 @@ from rucket.model.errors import (
     DataDirectoryError,
     UnknownFormatError,
 )
+from rucket.runtime.system import SystemRandom
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndexReader
 from rucket.store.wal.inspection import LogCheck, check_log
@@ -89,7 +90,7 @@ def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> Ve
         )
     index = IndexCheck(key, report, progress)
     if _check_index(directory, index, log, report):
-        check_blobs(FileBlobs(disk, directory.blobs), index, report, progress)
+        check_blobs(FileBlobs(disk, directory.blobs, 0, SystemRandom()), index, report, progress)
     _note_quarantine(Path(directory.quarantine), report)
     _say_repairs(report, log)
     return report

@@ -14,7 +14,7 @@ BucketName = NewType("BucketName", str)
 BucketId = NewType("BucketId", int)
 ObjectKey = NewType("ObjectKey", str)
 CommitId = NewType("CommitId", bytes)  # 16 random bytes; a version id is one, too
-BlobId = NewType("BlobId", bytes)  # 16 random bytes
+BlobId = NewType("BlobId", bytes)  # 16 bytes: rucket.store.blobs.blob_ids; opaque elsewhere
 UploadId = NewType("UploadId", bytes)  # 16 random bytes
 CanonicalId = NewType("CanonicalId", str)  # 64 hex digits for our own, any text for configured ones
 

@@ -16,12 +16,16 @@ class BlobWriter(Protocol):
         """Appends `data`, which the caller may reuse afterwards."""
         ...
 
-    def finish(self) -> None:
-        """Returns once the blob and its name survive a power cut. It can be read from now on."""
+    def finish(self) -> BlobId:
+        """The id of the blob, once the blob and its name survive a power cut. It can be read from
+        now on.
+        """
         ...
 
     def abort(self) -> None:
-        """Leaves nothing behind. Harmless after `finish` or a second time."""
+        """Leaves nothing behind, even where `finish` failed half-way. Harmless after a `finish`
+        that returned, which it doesn't undo, and a second time.
+        """
         ...
 
 
@@ -53,8 +57,10 @@ class BlobReader(Protocol):
 class Blobs(Protocol):
     """The blobs of a node. All calls block."""
 
-    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> BlobWriter:
-        """Starts a blob; the expected size, where known, reserves room."""
+    def create(self, storage_class: str, size_bytes_expected: int | None) -> BlobWriter:
+        """Starts a blob where blobs of a storage class go; the expected size, where known,
+        reserves room. Its id is known once it is finished.
+        """
         ...
 
     def open(self, blob_id: BlobId) -> BlobReader:

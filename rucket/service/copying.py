@@ -158,11 +158,13 @@ async def copy_part(gateway: Gateway, find_source: FindSource, plan: PartPlan) -
     for _ in range(COPY_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
             source, content = find_source(snapshot)
-            pending_upload(snapshot, plan.name)
+            storage_class = pending_upload(snapshot, plan.name).template.storage_class
         span = plan.select(source)
         computation = plan.new_checksum()
         if content.inline is not None:
-            return await _put_inline_part(gateway, plan, content.inline, span, computation)
+            data = content.inline[span.offset : span.end]
+            payload = _BytesPayload(data, computation)
+            return await _put_inline_part(gateway, plan, payload, storage_class, computation)
         described = _described_already(source, span, computation.algorithm)
         if described is None:
             md5 = hashlib.md5(usedforsecurity=False)
@@ -198,13 +200,12 @@ def _described_already(source: ObjectMetadata, span: ByteSpan, algorithm: str) -
 async def _put_inline_part(
     gateway: Gateway,
     plan: PartPlan,
-    inline: bytes,
-    span: ByteSpan,
+    payload: _BytesPayload,
+    storage_class: str,
     computation: ChecksumComputation,
 ) -> StoredObject:
     """Parts are always blobs, so the bytes of the row are written to one."""
-    payload = _BytesPayload(inline[span.offset : span.end], computation)
-    ingested = await ingest(gateway, payload, may_be_inline=False)
+    ingested = await ingest(gateway, payload, storage_class, may_be_inline=False)
     checksum = computation.checksum()
     part = Part(0, ingested.size_bytes, ingested.md5.hex(), checksum)
     command = put_part_command(gateway, plan.name, plan.part_number, part, ingested.content)

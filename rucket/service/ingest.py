@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rucket.model.errors import EntityTooLarge, StorageFullError
-from rucket.model.names import ID_SIZE_BYTES, BlobId
+from rucket.model.names import BlobId
 from rucket.model.records import Content, Extent
 from rucket.service.blocking_work import BlockingWork
 from rucket.state.outcomes import Committed
@@ -90,6 +90,7 @@ class Ingested:
 async def ingest(
     gateway: Gateway,
     payload: Payload,
+    storage_class: str,
     *,
     may_be_inline: bool = True,
 ) -> Ingested:
@@ -98,6 +99,7 @@ async def ingest(
     Args:
         gateway: where blobs go.
         payload: the body; not read before this is called.
+        storage_class: decides where its blob goes.
         may_be_inline: whether a small body may ride in the command. Otherwise any body but an
             empty one becomes a blob.
 
@@ -110,7 +112,10 @@ async def ingest(
     buffer, is_last = await _gather(payload, payload.size_bytes)
     inline_size_bytes_max = gateway.settings.inline_size_bytes_max if may_be_inline else 0
     if not is_last or len(buffer) > inline_size_bytes_max:
-        return await _ingest_blob(gateway, payload, digests, buffer, is_last=is_last)
+        sink = _BlobSink(gateway.blobs, storage_class, payload, digests)
+        blob_id, size_bytes = await _ingest_blob(gateway, payload, sink, buffer, is_last=is_last)
+        content = Content(extents=(Extent(blob_id, size_bytes),))
+        return Ingested(content, size_bytes, digests.md5())
     digests.update(memoryview(buffer))
     payload.verify()
     content = Content(inline=bytes(buffer)) if may_be_inline else Content()
@@ -194,10 +199,9 @@ async def _gather(payload: Payload, size_bytes_left: int | None) -> tuple[bytear
 
 
 async def _ingest_blob(
-    gateway: Gateway, payload: Payload, digests: _Digests, buffer: bytearray, *, is_last: bool
-) -> Ingested:
-    blob_id = BlobId(gateway.random.token_bytes(ID_SIZE_BYTES))
-    sink = _BlobSink(gateway.blobs, blob_id, payload, digests)
+    gateway: Gateway, payload: Payload, sink: _BlobSink, buffer: bytearray, *, is_last: bool
+) -> tuple[BlobId, int]:
+    """The blob that the body has become, and its size."""
     size_bytes = 0
     work: BlockingWork[None] | None = None
     try:
@@ -215,8 +219,8 @@ async def _ingest_blob(
     except BaseException:
         gateway.tasks.spawn(_abort(gateway, sink, work), "abort blob")
         raise
-    content = Content(extents=(Extent(blob_id, size_bytes),))
-    return Ingested(content, size_bytes, digests.md5())
+    assert sink.blob_id is not None, "the last piece finishes it"
+    return sink.blob_id, size_bytes
 
 
 async def _abort(gateway: Gateway, sink: _BlobSink, work: BlockingWork[None] | None) -> None:
@@ -226,13 +230,20 @@ async def _abort(gateway: Gateway, sink: _BlobSink, work: BlockingWork[None] | N
 
 
 class _BlobSink:
-    """The end of the pipe. Its calls block, and come one after the other."""
+    """The end of the pipe. Its calls block, and come one after the other.
 
-    __slots__ = ("_blob_id", "_blobs", "_digests", "_payload", "_writer")
+    Attributes:
+        blob_id: of what was written, once it is durable.
+    """
 
-    def __init__(self, blobs: Blobs, blob_id: BlobId, payload: Payload, digests: _Digests) -> None:
+    __slots__ = ("_blobs", "_digests", "_payload", "_storage_class", "_writer", "blob_id")
+
+    def __init__(
+        self, blobs: Blobs, storage_class: str, payload: Payload, digests: _Digests
+    ) -> None:
+        self.blob_id: BlobId | None = None
         self._blobs = blobs
-        self._blob_id = blob_id
+        self._storage_class = storage_class
         self._payload = payload
         self._digests = digests
         self._writer: BlobWriter | None = None
@@ -242,16 +253,17 @@ class _BlobSink:
         if self._writer is None:
             # Room is reserved for what takes many writes; before a single one it only costs time.
             size_bytes_expected = None if is_last else self._payload.size_bytes
-            self._writer = self._blobs.create(self._blob_id, size_bytes_expected)
+            self._writer = self._blobs.create(self._storage_class, size_bytes_expected)
         view = memoryview(data)
         self._digests.update(view)
         self._writer.write(view)
         if is_last:
             self._payload.verify()
-            self._writer.finish()
+            self.blob_id = self._writer.finish()
 
     def discard(self) -> None:
         """Leaves nothing behind, whether the blob was finished or failed half-way to it."""
         if self._writer is not None:
             self._writer.abort()
-            self._blobs.delete(self._blob_id)
+        if self.blob_id is not None:
+            self._blobs.delete(self.blob_id)

@@ -172,16 +172,27 @@ def pending_upload(snapshot: Snapshot, name: UploadName) -> MultipartUpload:
 
 
 async def put_part(
-    gateway: Gateway, name: UploadName, part_number: int, payload: ChecksummedPayload
+    gateway: Gateway,
+    name: UploadName,
+    part_number: int,
+    payload: ChecksummedPayload,
+    storage_class: str,
 ) -> StoredObject:
     """Adds a part, over the one that had its number. Durable when this returns.
+
+    Args:
+        gateway: the ports.
+        name: of the upload.
+        part_number: of the part.
+        payload: its bytes; not read before this is called.
+        storage_class: that of the upload.
 
     Raises:
         NoSuchUpload: it has ended meanwhile.
         S3Error: the body is not what the client meant.
         OperatingError: it could not be written, or nobody knows (`CommitUnknownError`).
     """
-    ingested = await ingest(gateway, payload, may_be_inline=False)
+    ingested = await ingest(gateway, payload, storage_class, may_be_inline=False)
     checksum = payload.checksum()
     part = Part(0, ingested.size_bytes, ingested.md5.hex(), checksum)
     command = put_part_command(gateway, name, part_number, part, ingested.content)

@@ -118,7 +118,7 @@ async def put_object(
         S3Error: the body is not what the client meant; nothing happened.
         OperatingError: it could not be written, or nobody knows (`CommitUnknownError`).
     """
-    ingested = await ingest(gateway, payload)
+    ingested = await ingest(gateway, payload, metadata.storage_class)
     checksum = payload.checksum()
     command = PutObject(
         commit_id=gateway.random.token_bytes(ID_SIZE_BYTES),

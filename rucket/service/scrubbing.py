@@ -51,6 +51,8 @@ _REST_S_MAX: Final = 60.0
 _MS_PER_S: Final = 1000
 _ROWS_SHARE: Final = 0.2
 _BLOB_PREFIX_SIZE_BYTES: Final = 4
+_KINDS: Final = (b"\xb1", b"\xb2")  # what ids begin with that say where a blob is
+_RANDOM_FROM_BYTE: Final = 2
 _ADVICE: Final = (
     "This node has no other copy: upload the object again, or restore it from a backup. Blocks of "
     "the file whose checks fit are still good: rucket inspect blob FILE shows which. Renamed back "
@@ -288,15 +290,17 @@ def quarantine_report(finding: Finding, named_by: list[BlobUser], found_ms: int)
 
 
 def progress_of(cursor: ScrubCursor) -> float:
-    """How much of a cycle is done, 0 to 1. Blob ids are random: the share of ids that lie before
-    the cursor is the share of blobs.
+    """How much of a cycle is done, 0 to 1. Blob ids are random from their third byte on (those of
+    format 1, which come before nearly all others, from their first): the share of ids that lie
+    before the cursor is about the share of blobs.
     """
     match cursor.stage:
         case ScrubStage.ROWS:
             before = sum(1 for table in Table if table < cursor.table)
             return _ROWS_SHARE * before / len(Table)
         case ScrubStage.BLOBS:
-            prefix = cursor.position[:_BLOB_PREFIX_SIZE_BYTES]
+            start = _RANDOM_FROM_BYTE if cursor.position[:1] in _KINDS else 0
+            prefix = cursor.position[start : start + _BLOB_PREFIX_SIZE_BYTES]
             digits = prefix.ljust(_BLOB_PREFIX_SIZE_BYTES, b"\0")
             done = int.from_bytes(digits, "big") / (1 << 8 * _BLOB_PREFIX_SIZE_BYTES)
             return _ROWS_SHARE + (1 - _ROWS_SHARE) * done

@@ -89,7 +89,7 @@ class Node:
         self._crashed: list[tuple[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]]] = []
         self._left_open: list[SqliteIndex | SqliteIndexReader | Wal] = []
         for number in range(_DIRECTORY_COUNT):  # without a sync for each, as prepare would do
-            (directory / "blobs" / f"{number:02x}").mkdir(parents=True)
+            (directory / "blobs" / "files" / f"{number:02x}").mkdir(parents=True)
         self.start()
 
     @property
@@ -125,7 +125,7 @@ class Node:
         self.gateway = Gateway(
             index=self._reader,
             commits=_StoreCommits(self.store),
-            blobs=FileBlobs(self._disk, str(self.directory / "blobs")),
+            blobs=FileBlobs(self._disk, str(self.directory / "blobs"), 0, SystemRandom()),
             tasks=self._tasks,
             clock=self.clock,
             random=SystemRandom(),

@@ -176,7 +176,8 @@ class Client:
         """UploadPart; returns the entity tag."""
         gateway = self._node.gateway
         payload = TestPayload(gateway.tasks, data, piece_size_bytes=PIECE_SIZE_BYTES)
-        return self._seen(await multipart.put_part(gateway, upload, number, payload))
+        stored = await multipart.put_part(gateway, upload, number, payload, "STANDARD")
+        return self._seen(stored)
 
     async def copy_part(
         self, source: tuple[str, str], span: ByteSpan, upload: UploadName, number: int

@@ -209,7 +209,7 @@ class World:
         """Makes the directories that are there before anything runs."""
         setup = self.machine.start("setup")
         disk = self.machine.device.attach(setup)
-        FileBlobs(disk, BLOB_DIRECTORY).prepare()
+        FileBlobs(disk, BLOB_DIRECTORY, 0, SimulatedRandom(self.scheduler, "setup")).prepare()
         setup.kill()
 
     def start(self) -> None:
@@ -300,6 +300,7 @@ class World:
 
     def _make_gateway(self, process: Process) -> Gateway:
         tasks = SimulatedTasks(process)
+        random = SimulatedRandom(self.scheduler, process.name)
         commits = RemoteCommits(
             self.network.attach(process), NODE_ENDPOINT, tasks, self.settings.commit_timeout_s
         )
@@ -307,10 +308,10 @@ class World:
         return Gateway(
             index=self.machine.index_file.open(process),
             commits=commits,
-            blobs=FileBlobs(self.machine.device.attach(process), BLOB_DIRECTORY),
+            blobs=FileBlobs(self.machine.device.attach(process), BLOB_DIRECTORY, 0, random),
             tasks=tasks,
             clock=self.machine.clock,
-            random=SimulatedRandom(self.scheduler, process.name),
+            random=random,
             settings=self._service_settings(),
         )
 

@@ -124,7 +124,8 @@ class Client:
         """Uploads a part."""
         body = make_body(write_id, size_bytes)
         effect = self._start(part_key(name.upload_id, number), body)
-        await put_part(self._gateway, name, number, TestPayload(self._gateway.tasks, body))
+        payload = TestPayload(self._gateway.tasks, body)
+        await put_part(self._gateway, name, number, payload, "STANDARD")
         self._end(effect)
 
     async def complete_upload(

@@ -15,6 +15,7 @@ from rucket.state.apply import apply_entries
 from rucket.state.commands import DeleteObject, PutObject, decode_command
 from rucket.state.outcomes import RecentOutcomes
 from rucket.state.rows import find_object_with_content
+from rucket.store.blobs.file_blobs import FileBlobWriter
 from rucket.store.store import Store
 from tests.simulation.sabotage import EagerLog
 from tests.storage.interleaving import take_turns
@@ -189,9 +190,13 @@ class _LateBlobs:
         self.list_ids = blobs.list_ids
         self.waiting: list[BlobWriter] = []
 
-    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> _LateWriter:
+    def create(self, storage_class: str, size_bytes_expected: int | None) -> _LateWriter:
         """See `Blobs.create`."""
-        return _LateWriter(self, self._blobs.create(blob_id, size_bytes_expected))
+        writer = self._blobs.create(storage_class, size_bytes_expected)
+        assert isinstance(writer, FileBlobWriter), (
+            "others don't know their id before they are durable"
+        )
+        return _LateWriter(self, writer)
 
     def finish_all(self) -> None:
         """Makes them durable."""
@@ -200,7 +205,7 @@ class _LateBlobs:
 
 
 class _LateWriter:
-    def __init__(self, blobs: _LateBlobs, writer: BlobWriter) -> None:
+    def __init__(self, blobs: _LateBlobs, writer: FileBlobWriter) -> None:
         self._blobs = blobs
         self._writer = writer
 
@@ -208,9 +213,10 @@ class _LateWriter:
         """See `BlobWriter.write`. What is kept for later has to be copied."""
         self._writer.write(bytes(data))
 
-    def finish(self) -> None:
+    def finish(self) -> BlobId:
         """See `BlobWriter.finish`."""
         self._blobs.waiting.append(self._writer)
+        return self._writer.blob_id
 
     def abort(self) -> None:
         """See `BlobWriter.abort`."""

@@ -33,8 +33,15 @@ if TYPE_CHECKING:
 
 LOG_DIRECTORY = "/data/log"
 BLOB_DIRECTORY = "/data/blobs"
-BLOB_DIRECTORIES = tuple(f"{BLOB_DIRECTORY}/{number:02x}" for number in range(2))
-DIRECTORIES = ("/", "/data", LOG_DIRECTORY, BLOB_DIRECTORY, *BLOB_DIRECTORIES)
+BLOB_DIRECTORIES = tuple(f"{BLOB_DIRECTORY}/files/{number:02x}" for number in range(2))
+DIRECTORIES = (
+    "/",
+    "/data",
+    LOG_DIRECTORY,
+    BLOB_DIRECTORY,
+    f"{BLOB_DIRECTORY}/files",
+    *BLOB_DIRECTORIES,
+)
 BUCKET = "bucket"
 BUCKET_KEY = "bucket:"
 INLINE_SIZE_BYTES_MAX = 300
@@ -139,7 +146,9 @@ class Node:
                 Gateway(
                     index=self.index,
                     commits=_Commits(self.store),
-                    blobs=FileBlobs(disk, BLOB_DIRECTORY),
+                    blobs=FileBlobs(
+                        disk, BLOB_DIRECTORY, 0, _Random(self.scheduler, f"blobs-{number}")
+                    ),
                     tasks=self.tasks,
                     clock=clock,
                     random=_Random(self.scheduler, f"gateway-{number}"),

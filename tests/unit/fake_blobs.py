@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.model.errors import CorruptionError
+from rucket.model.names import ID_SIZE_BYTES, BlobId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rucket.model.names import BlobId
     from rucket.ports.disk import Buffer
 
 
@@ -22,6 +22,7 @@ class FakeBlobs:
 
     Attributes:
         finished: what can be read, by id.
+        storage_classes: which one each of them was created for.
         damaged: ids whose bytes fail their check.
         open_readers: those that haven't been closed.
         open_writers: those neither finished nor aborted.
@@ -30,15 +31,20 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self.finished: dict[BlobId, bytes] = {}
+        self.storage_classes: dict[BlobId, str] = {}
         self.damaged: set[BlobId] = set()
         self.open_readers: set[FakeBlobReader] = set()
         self.open_writers: set[FakeBlobWriter] = set()
         self.before: Callable[[str], None] = _nothing
         self.bytes_read = 0
+        self._created_count = 0
 
-    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> FakeBlobWriter:
+    def create(self, storage_class: str, size_bytes_expected: int | None) -> FakeBlobWriter:
         """See `Blobs.create`."""
         self.before("create")
+        self._created_count += 1
+        blob_id = BlobId(b"blob" + self._created_count.to_bytes(ID_SIZE_BYTES - 4, "big"))
+        self.storage_classes[blob_id] = storage_class
         return FakeBlobWriter(self, blob_id, size_bytes_expected)
 
     def open(self, blob_id: BlobId) -> FakeBlobReader:
@@ -74,12 +80,13 @@ class FakeBlobWriter:
         self._blobs.before("write")
         self._data += data
 
-    def finish(self) -> None:
+    def finish(self) -> BlobId:
         """See `BlobWriter.finish`."""
         self._blobs.before("finish")
         assert self._blob_id not in self._blobs.finished, "blob ids are never used again"
         self._blobs.finished[self._blob_id] = bytes(self._data)
         self._blobs.open_writers.discard(self)
+        return self._blob_id
 
     def abort(self) -> None:
         """See `BlobWriter.abort`."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rucket.model.hlc import HlcClock
+from rucket.model.names import ID_SIZE_BYTES, BlobId
 from rucket.ports.index import Row, Table, WholeRow
 from rucket.ports.log import LogEntry
 from rucket.runtime.asyncio_tasks import AsyncioTasks
@@ -23,7 +24,6 @@ from rucket.state.outcomes import RecentOutcomes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rucket.model.names import BlobId
     from rucket.model.records import Record
     from rucket.ports.disk import Buffer
 
@@ -202,11 +202,12 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self.blobs: dict[bytes, bytes] = {}
+        self._random = FakeRandom(1)
 
-    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> FakeBlobWriter:
+    def create(self, storage_class: str, size_bytes_expected: int | None) -> FakeBlobWriter:
         """See `Blobs.create`."""
-        del size_bytes_expected
-        return FakeBlobWriter(self.blobs, blob_id)
+        del storage_class, size_bytes_expected
+        return FakeBlobWriter(self.blobs, BlobId(self._random.token_bytes(ID_SIZE_BYTES)))
 
     def open(self, blob_id: BlobId) -> FakeBlobReader:
         """See `Blobs.open`."""
@@ -226,7 +227,7 @@ class FakeBlobs:
 class FakeBlobWriter:
     """A blob being written."""
 
-    def __init__(self, blobs: dict[bytes, bytes], blob_id: bytes) -> None:
+    def __init__(self, blobs: dict[bytes, bytes], blob_id: BlobId) -> None:
         self._blobs = blobs
         self._blob_id = blob_id
         self._data = bytearray()
@@ -235,9 +236,10 @@ class FakeBlobWriter:
         """See `BlobWriter.write`."""
         self._data += data
 
-    def finish(self) -> None:
+    def finish(self) -> BlobId:
         """See `BlobWriter.finish`."""
         self._blobs[self._blob_id] = bytes(self._data)
+        return self._blob_id
 
     def abort(self) -> None:
         """See `BlobWriter.abort`."""

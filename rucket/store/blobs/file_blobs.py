@@ -1,4 +1,9 @@
-"""The `Blobs` port: a file for each blob, in one of 256 directories by the first byte of its id.
+"""Blobs that have a file each, on one device.
+
+::
+
+    files/XX/ID    XX is the third byte of the id, the first that is random
+    XX/ID          with an id of format 1, in which the first byte is; nothing new is written here
 
 A blob's file is made without a name, filled, given its name and synced, then the directory is
 synced. So what has a name when it is needed is whole: a command that names the blob is only sent
@@ -8,12 +13,15 @@ maintenance process finds and removes.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import posixpath
 from typing import TYPE_CHECKING
 
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, OperatingError
-from rucket.model.names import BlobId
+from rucket.model.names import ID_SIZE_BYTES, BlobId
+from rucket.store.blobs.blob_ids import BlobKind, birth_of, new_file_blob_id
 from rucket.store.blobs.layout import (
     BLOCK_SIZE_BYTES,
     CHECK_SIZE_BYTES,
@@ -25,37 +33,62 @@ from rucket.store.blobs.layout import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rucket.ports.disk import Buffer, Disk, File
+    from rucket.ports.random import Random
 
 _TAIL_READ_BYTES = 4096
 _DIRECTORY_COUNT = 256
+_FILES = "files"
+_ID_BYTE_OF_DIRECTORY = 2
 
 
 class FileBlobs:
-    """The blobs in `directory`, which `prepare` has made once."""
+    """The blobs in `directory`, which `prepare` has made once. The `Blobs` port of one device.
 
-    def __init__(self, disk: Disk, directory: str) -> None:
+    Args:
+        disk: on which they are.
+        directory: of the device.
+        device_number: of the device; new ids carry it.
+        random: for new ids.
+    """
+
+    def __init__(self, disk: Disk, directory: str, device_number: int, random: Random) -> None:
         self._disk = disk
         self._directory = directory
+        self._device_number = device_number
+        self._random = random
 
     def prepare(self) -> None:
         """Makes the directories."""
         for number in range(_DIRECTORY_COUNT):
-            self._disk.make_directory(posixpath.join(self._directory, f"{number:02x}"))
+            self._disk.make_directory(posixpath.join(self._directory, _FILES, f"{number:02x}"))
 
     def path(self, blob_id: BlobId) -> str:
-        """Where the file of a blob is, if there is one."""
-        name = blob_id.hex()
-        return f"{self._directory}/{name[:2]}/{name}"
+        """Where the file of a blob is written, if there is one."""
+        if birth_of(blob_id) is None:
+            return self._path_of_format_1(blob_id)
+        name = f"{blob_id[_ID_BYTE_OF_DIRECTORY]:02x}/{blob_id.hex()}"
+        return f"{self._directory}/{_FILES}/{name}"
 
-    def create(self, blob_id: BlobId, size_bytes_expected: int | None) -> FileBlobWriter:
-        """See `Blobs.create`."""
+    def _path_of_format_1(self, blob_id: BlobId) -> str:
+        return f"{self._directory}/{blob_id[0]:02x}/{blob_id.hex()}"
+
+    def create(self, storage_class: str, size_bytes_expected: int | None) -> FileBlobWriter:
+        """See `Blobs.create`. A device takes what it is given, of whatever class."""
+        del storage_class
+        blob_id = new_file_blob_id(self._device_number, self._random)
         return FileBlobWriter(self._disk, self.path(blob_id), blob_id, size_bytes_expected)
 
     def open(self, blob_id: BlobId) -> FileBlobReader:
         """See `Blobs.open`."""
         path = self.path(blob_id)
-        file = self._disk.open(path)
+        try:
+            file = self._disk.open(path)
+        except FileNotFoundError:
+            path = self._path_of_format_1(blob_id)
+            file = self._disk.open(path)
         try:
             return FileBlobReader(file, path, blob_id)
         except BaseException:
@@ -64,33 +97,52 @@ class FileBlobs:
 
     def delete(self, blob_id: BlobId) -> None:
         """See `Blobs.delete`. Not durable: what comes back after a power cut is garbage still."""
-        try:
-            self._disk.remove(self.path(blob_id))
-        except FileNotFoundError:
+        for path in (self.path(blob_id), self._path_of_format_1(blob_id)):
+            try:
+                self._disk.remove(path)
+            except FileNotFoundError:
+                continue
             return
 
     def list_ids(self, after: BlobId | None, limit: int) -> list[tuple[BlobId, int]]:
         """See `Blobs.list_ids`."""
-        found: list[tuple[BlobId, int]] = []
-        first = 0 if after is None else after[0]
-        after_name = "" if after is None else after.hex()
+        present = set(self._disk.list_directory(self._directory))
+        new_prefix = bytes([BlobKind.FILE, self._device_number])
+        walks = [self._walk(self._directory, present, b"", after)]
+        if _FILES in present:
+            directory = posixpath.join(self._directory, _FILES)
+            present = set(self._disk.list_directory(directory))
+            walks.append(self._walk(directory, present, new_prefix, after))
+        return list(itertools.islice(heapq.merge(*walks), limit))
+
+    def _walk(
+        self, directory: str, present: set[str], prefix: bytes, after: BlobId | None
+    ) -> Iterator[tuple[BlobId, int]]:
+        """The blobs in the directories below one that are `present`, in order: all their ids begin
+        with `prefix`, the byte behind it says in which they are.
+        """
+        first = 0
+        if after is not None and after[: len(prefix)] >= prefix:
+            first = after[len(prefix)] if after.startswith(prefix) else _DIRECTORY_COUNT
         for number in range(first, _DIRECTORY_COUNT):
-            directory = posixpath.join(self._directory, f"{number:02x}")
-            for name in self._disk.list_directory(directory):
-                if name <= after_name:
-                    continue
+            if f"{number:02x}" not in present:
+                continue
+            subdirectory = f"{directory}/{number:02x}"
+            for name in self._disk.list_directory(subdirectory):
                 try:
-                    modified_ms = self._disk.modified_ms(posixpath.join(directory, name))
-                    found.append((BlobId(bytes.fromhex(name)), modified_ms))
+                    blob_id = BlobId(bytes.fromhex(name))
+                    if len(blob_id) == ID_SIZE_BYTES and (after is None or blob_id > after):
+                        yield blob_id, self._disk.modified_ms(f"{subdirectory}/{name}")
                 except (FileNotFoundError, ValueError):
                     continue  # gone meanwhile, or not ours
-                if len(found) == limit:
-                    return found
-        return found
 
 
 class FileBlobWriter:
-    """The `BlobWriter` port."""
+    """The `BlobWriter` port.
+
+    Attributes:
+        blob_id: what the blob will be called.
+    """
 
     def __init__(
         self, disk: Disk, path: str, blob_id: BlobId, size_bytes_expected: int | None
@@ -98,8 +150,9 @@ class FileBlobWriter:
         self._disk = disk
         self._path = path
         self._directory = posixpath.dirname(path)
-        self._blob_id = blob_id
+        self.blob_id = blob_id
         self._file: File | None = disk.create_unnamed(self._directory)
+        self._is_named = False
         self._size_bytes = 0
         self._checks: list[int] = []
         self._block_crc = 0
@@ -128,26 +181,30 @@ class FileBlobWriter:
                 self._block_crc = 0
         self._size_bytes += len(view)
 
-    def finish(self) -> None:
+    def finish(self) -> BlobId:
         """See `BlobWriter.finish`."""
         assert self._file is not None
         if self._size_bytes % BLOCK_SIZE_BYTES:
             self._checks.append(self._block_crc)
-        tail = encode_tail(self._blob_id, self._size_bytes, self._checks)
+        tail = encode_tail(self.blob_id, self._size_bytes, self._checks)
         self._file.write_at(self._size_bytes, [tail])
         # Named before it is synced, so that the file system can make both durable at once. A name
         # whose file isn't whole can be left by a crash in between, but no command knows it.
         self._file.link(self._path)
+        self._is_named = True
         self._file.sync_data()
         self._disk.sync_directory(self._directory)
         self._file.close()
         self._file = None
+        return self.blob_id
 
     def abort(self) -> None:
         """See `BlobWriter.abort`."""
         if self._file is not None:
             self._file.close()
             self._file = None
+            if self._is_named:
+                self._disk.remove(self._path)
 
 
 class FileBlobReader:

@@ -2,7 +2,7 @@
 
 ::
 
-    quarantine/ID         the blob's file, renamed from blobs/XX/ID
+    quarantine/ID         the blob's file, renamed from where it was
     quarantine/ID.json    what was found, written first
 
 A read of the object fails at once from then on, as its blob is missing. Renamed back, it is what it

@@ -27,7 +27,8 @@ async def upload_part(request: S3Request, gateway: Gateway) -> S3Response:
     declared = parse_declared_checksum(request.headers)
     check_part_algorithm(upload, declared)
     body = ChecksummedBody(request.body, declared, kept_algorithm(upload))
-    stored = await put_part(gateway, name, part_number, body)
+    storage_class = upload.template.storage_class
+    stored = await put_part(gateway, name, part_number, body, storage_class)
     # A part has no checksum type of its own.
     checksum = checksum_headers(body.answered_checksum())[:1]
     return S3Response(headers=[("etag", f'"{stored.etag}"'), *checksum])

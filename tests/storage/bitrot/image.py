@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from rucket.daemon.data_directory import DataDirectory
 from rucket.disk.os_disk import OsDisk
-from rucket.model.names import BlobId
 from rucket.model.records import (
     AccessKey,
     Content,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from rucket.model.names import BlobId
     from rucket.model.records import Record
 
 SEGMENT_SIZE_BYTES = 128 * 1024
@@ -135,7 +135,7 @@ def make_image(root: Path) -> Image:
     directory = DataDirectory(str(root), disk)
     directory.prepare(SystemClock(), random)
     key = directory.make_sealing_key(random)
-    blobs = FileBlobs(disk, directory.blobs)
+    blobs = FileBlobs(disk, directory.blobs, 0, random)
     blobs.prepare()
     ScrubCursorFile(disk, directory.scrub_cursor).save(
         ScrubCursor(1_790_000_000_000, table=5, position=b"some key", error_count=3)
@@ -169,11 +169,9 @@ def _files(root: Path) -> dict[str, bytes]:
 
 
 def _write_blob(blobs: FileBlobs, random: FakeRandom, size_bytes: int) -> BlobId:
-    blob_id = BlobId(random.token_bytes(16))
-    writer = blobs.create(blob_id, size_bytes)
+    writer = blobs.create("STANDARD", size_bytes)
     writer.write(random.token_bytes(size_bytes))
-    writer.finish()
-    return blob_id
+    return writer.finish()
 
 
 def _commands(

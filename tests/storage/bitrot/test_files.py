@@ -24,6 +24,7 @@ from rucket.store.wal.frame import BLOCK_SIZE_BYTES, decode_segment_header
 from rucket.store.wal.recovery import read_frames
 from tests.storage.bitrot.image import SECRET, flipped
 from tests.storage.bitrot.places import flips, some_of
+from tests.unit.fakes import FakeRandom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_a_changed_byte_of_a_blob_is_never_served(image: Image) -> None:
     block that holds it can't be read, the others can.
     """
     for number, blob_id in enumerate(image.blob_ids):
-        name = FileBlobs(OsDisk(), "blobs").path(blob_id)
+        name = FileBlobs(OsDisk(), "blobs", 0, FakeRandom()).path(blob_id)
         data = image.files[name]
         whole = FileBlobReader(MemoryFile(data), name, blob_id)  # type: ignore[arg-type]
         size_bytes = whole.size_bytes
@@ -125,7 +126,7 @@ def test_a_changed_byte_of_a_blob_is_never_served(image: Image) -> None:
 def test_an_inspection_names_the_blocks_that_are_damaged(image: Image, tmp_path: Path) -> None:
     """And no others."""
     blob_id = image.blob_ids[2]
-    name = FileBlobs(OsDisk(), "blobs").path(blob_id)
+    name = FileBlobs(OsDisk(), "blobs", 0, FakeRandom()).path(blob_id)
     path = tmp_path / "blob"
 
     path.write_bytes(flipped(image.files[name], 200_000, 1))

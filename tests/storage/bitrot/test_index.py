@@ -22,6 +22,7 @@ from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from tests.storage.bitrot.image import Image, RowKey, Stored, flipped
 from tests.storage.bitrot.places import flips, some_of
+from tests.unit.fakes import FakeRandom
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +130,7 @@ def test_a_changed_byte_of_the_index_is_never_served(
     """
     root, data = checkpointed
     path = root / "index/index.db"
-    blobs = FileBlobs(OsDisk(), str(root / "blobs"))
+    blobs = FileBlobs(OsDisk(), str(root / "blobs"), 0, FakeRandom())
     seen_as: Counter[str] = Counter()
     wrong: list[tuple[int, int, RowKey]] = []
     lost: list[tuple[int, int]] = []

@@ -79,7 +79,7 @@ def test_a_damaged_blob_is_taken_out_of_reach_and_reported(tmp_path: Path) -> No
         s3 = _client(server)
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="damaged", Body=BODY)
-        before = set(server.data_dir.glob("blobs/*/*"))
+        before = set(server.data_dir.glob("blobs/files/*/*"))
         s3.put_object(Bucket="bucket", Key="whole", Body=BODY)
         _wait_for(lambda: _metric(server, "rucket_scrub_blobs_verified_total") >= 2)
         assert _metric(server, "rucket_scrub_errors_total") == 0

@@ -58,7 +58,7 @@ def test_verify_names_what_is_damaged_and_what_repairs_it(
 ) -> None:
     """Exit code 1; as text and as JSON."""
     blob_id = image.blob_ids[0].hex()
-    path = data_dir / "blobs" / blob_id[:2] / blob_id
+    path = data_dir / "blobs" / "files" / blob_id[4:6] / blob_id
     path.write_bytes(flipped(path.read_bytes(), 100, 1))
 
     text = command_line.run("verify", "-d", str(data_dir))
@@ -223,7 +223,7 @@ def test_inspect_blob_verifies_every_block(
 ) -> None:
     """By id or by file; a damaged one ends in exit code 1."""
     blob_id = image.blob_ids[1].hex()
-    path = data_dir / "blobs" / blob_id[:2] / blob_id
+    path = data_dir / "blobs" / "files" / blob_id[4:6] / blob_id
 
     whole = command_line.run("inspect", "blob", blob_id, "-d", str(data_dir))
     path.write_bytes(flipped(path.read_bytes(), 5, 1))

@@ -57,7 +57,7 @@ def test_every_byte_is_kept_and_hashed(
     data = content(size_bytes)
     payload = TestPayload(world.tasks, data, piece_size_bytes=70_001, is_size_known=is_size_known)
 
-    ingested = world.run(ingest(world.gateway, payload, may_be_inline=may_be_inline))
+    ingested = world.run(ingest(world.gateway, payload, "STANDARD", may_be_inline=may_be_inline))
 
     is_inline = may_be_inline and size_bytes <= INLINE_SIZE_BYTES_MAX
     assert (ingested.content.inline is not None) == is_inline
@@ -77,7 +77,7 @@ def test_a_body_of_about_a_buffer_costs_one_hop(world: World, size_bytes: int) -
     calls: list[str] = []
     world.blobs.before = calls.append
 
-    world.run(ingest(world.gateway, TestPayload(world.tasks, content(size_bytes))))
+    world.run(ingest(world.gateway, TestPayload(world.tasks, content(size_bytes)), "STANDARD"))
 
     assert calls == ["create", "write", "finish"]
 
@@ -90,7 +90,7 @@ def test_memory_is_bounded_by_two_buffers(world: World) -> None:
         written.append(payload.read_count) if call == "write" else None
     )
 
-    world.run(ingest(world.gateway, payload))
+    world.run(ingest(world.gateway, payload, "STANDARD"))
 
     assert all(read_count <= 4 * (number + 2) + 1 for number, read_count in enumerate(written)), (
         written
@@ -105,7 +105,7 @@ def test_a_body_that_breaks_off_leaves_nothing(world: World, size_bytes: int) ->
     )
 
     with pytest.raises(IncompleteBody):
-        world.run(ingest(world.gateway, payload))
+        world.run(ingest(world.gateway, payload, "STANDARD"))
 
     assert not world.blobs.finished
     assert world.is_at_rest()
@@ -117,7 +117,7 @@ def test_a_body_that_is_not_what_was_meant_leaves_nothing(world: World, size_byt
     payload = TestPayload(world.tasks, content(size_bytes), is_verified=False)
 
     with pytest.raises(BadDigest):
-        world.run(ingest(world.gateway, payload))
+        world.run(ingest(world.gateway, payload, "STANDARD"))
 
     assert not world.blobs.finished
     assert world.is_at_rest()
@@ -134,7 +134,7 @@ def test_a_full_device_leaves_nothing(world: World, failing_call: str) -> None:
     world.blobs.before = fail
 
     with pytest.raises(StorageFullError):
-        world.run(ingest(world.gateway, TestPayload(world.tasks, content(3 * MIB))))
+        world.run(ingest(world.gateway, TestPayload(world.tasks, content(3 * MIB)), "STANDARD"))
 
     assert not world.blobs.finished
     assert world.is_at_rest()
@@ -147,7 +147,7 @@ def test_a_cancelled_request_leaves_nothing(seed: int) -> None:
 
     async def cancel_somewhere() -> bool:
         payload = TestPayload(world.tasks, content(3 * MIB + seed))
-        task = world.tasks.spawn(ingest(world.gateway, payload), "request")
+        task = world.tasks.spawn(ingest(world.gateway, payload, "STANDARD"), "request")
         await world.tasks.sleep(0.0005 * seed)
         task.cancel()
         try:
@@ -168,13 +168,13 @@ def test_a_declared_size_beyond_the_limit_is_refused_unread(world: World) -> Non
     payload.size_bytes = world.gateway.settings.body_size_bytes_max + 1
 
     with pytest.raises(EntityTooLarge):
-        world.run(ingest(world.gateway, payload))
+        world.run(ingest(world.gateway, payload, "STANDARD"))
 
     assert payload.read_count == 0
 
 
 def _ingested(world: World) -> Ingested:
-    return world.run(ingest(world.gateway, TestPayload(world.tasks, content(5000))))
+    return world.run(ingest(world.gateway, TestPayload(world.tasks, content(5000)), "STANDARD"))
 
 
 def _command(world: World, ingested: Ingested, bucket_id: int) -> PutObject:
@@ -253,6 +253,6 @@ def test_content_md5_and_entity_tag_are_computed_once(world: World, size_bytes: 
     data = content(size_bytes)
     payload = _PayloadWithMd5(world, data)
 
-    ingested = world.run(ingest(world.gateway, payload))
+    ingested = world.run(ingest(world.gateway, payload, "STANDARD"))
 
     assert ingested.md5 == payload.md5.digest() == hashlib.md5(data).digest()

@@ -84,7 +84,7 @@ class _Run:
         parts: list[RequestedPart] = []
         for number, data in enumerate(datas, start=1):
             payload = TestPayload(self.world.tasks, data, piece_size_bytes=MIB)
-            stored = await put_part(gateway, name, number, payload)
+            stored = await put_part(gateway, name, number, payload, "STANDARD")
             parts.append(RequestedPart(number, stored.etag))
         await complete_upload(gateway, name, parts, WriteCondition(), lambda _upload, _parts: None)
         self.model[key] = b"".join(datas)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.model.names import BlobId
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.blobs.quarantine import FileQuarantine
+from tests.unit.fakes import FakeRandom
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-BLOB_ID = BlobId(bytes(range(16)))
+    from rucket.model.names import BlobId
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> FileBlobs:
-    """Blobs, one of them with some bytes."""
-    blobs = FileBlobs(OsDisk(), str(tmp_path / "blobs"))
+    """None yet."""
+    blobs = FileBlobs(OsDisk(), str(tmp_path / "blobs"), 0, FakeRandom())
     blobs.prepare()
-    writer = blobs.create(BLOB_ID, None)
-    writer.write(b"bytes")
-    writer.finish()
     return blobs
+
+
+@pytest.fixture
+def blob_id(blobs: FileBlobs) -> BlobId:
+    """One with some bytes."""
+    writer = blobs.create("STANDARD", None)
+    writer.write(b"bytes")
+    return writer.finish()
 
 
 @pytest.fixture
@@ -35,39 +39,41 @@ def quarantine(tmp_path: Path, blobs: FileBlobs) -> FileQuarantine:
 
 
 def test_a_blob_in_quarantine_is_gone_for_readers(
-    tmp_path: Path, blobs: FileBlobs, quarantine: FileQuarantine
+    tmp_path: Path, blobs: FileBlobs, blob_id: BlobId, quarantine: FileQuarantine
 ) -> None:
     """Its file is as it was, and the report lies beside it."""
-    content = (tmp_path / "blobs/00" / BLOB_ID.hex()).read_bytes()
-    assert not quarantine.holds(BLOB_ID)
+    content = Path(blobs.path(blob_id)).read_bytes()
+    assert not quarantine.holds(blob_id)
 
-    place = quarantine.isolate(BLOB_ID, b"report")
+    place = quarantine.isolate(blob_id, b"report")
 
-    assert place == str(tmp_path / "quarantine" / BLOB_ID.hex())
-    assert (tmp_path / "quarantine" / BLOB_ID.hex()).read_bytes() == content
-    assert (tmp_path / "quarantine" / f"{BLOB_ID.hex()}.json").read_bytes() == b"report"
-    assert quarantine.holds(BLOB_ID)
+    assert place == str(tmp_path / "quarantine" / blob_id.hex())
+    assert (tmp_path / "quarantine" / blob_id.hex()).read_bytes() == content
+    assert (tmp_path / "quarantine" / f"{blob_id.hex()}.json").read_bytes() == b"report"
+    assert quarantine.holds(blob_id)
     with pytest.raises(FileNotFoundError):
-        blobs.open(BLOB_ID)
+        blobs.open(blob_id)
 
 
-def test_a_report_that_a_crash_left_is_replaced(tmp_path: Path, quarantine: FileQuarantine) -> None:
+def test_a_report_that_a_crash_left_is_replaced(
+    tmp_path: Path, blob_id: BlobId, quarantine: FileQuarantine
+) -> None:
     """The move goes on as if nothing had happened."""
-    report = tmp_path / "quarantine" / f"{BLOB_ID.hex()}.json"
+    report = tmp_path / "quarantine" / f"{blob_id.hex()}.json"
     report.parent.mkdir()
     report.write_bytes(b"an earlier one")
 
-    quarantine.isolate(BLOB_ID, b"report")
+    quarantine.isolate(blob_id, b"report")
 
     assert report.read_bytes() == b"report"
 
 
 def test_a_blob_that_is_gone_leaves_no_report(
-    tmp_path: Path, blobs: FileBlobs, quarantine: FileQuarantine
+    tmp_path: Path, blobs: FileBlobs, blob_id: BlobId, quarantine: FileQuarantine
 ) -> None:
     """Garbage may be removed at any moment."""
-    blobs.delete(BLOB_ID)
+    blobs.delete(blob_id)
 
     with pytest.raises(FileNotFoundError):
-        quarantine.isolate(BLOB_ID, b"report")
+        quarantine.isolate(blob_id, b"report")
     assert list((tmp_path / "quarantine").iterdir()) == []

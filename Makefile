@@ -66,7 +66,7 @@ setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucke
 
 .PHONY: unit
 unit: .venv/installed ## Unit and property tests
-	@$(PYTEST) tests/unit tests/unit_platform tests/unit_loadtests tests/golden tests/model tests/fuzz tests/simulator tests/test_tidy.py
+	@$(PYTEST) tests/unit tests/unit_platform tests/unit_conformance tests/unit_loadtests tests/golden tests/model tests/fuzz tests/simulator tests/test_tidy.py
 
 .PHONY: simulate
 simulate: .venv/installed ## Nodes and gateways with crashes, from seeds (SEEDS=1..1000 for a long run)
@@ -116,6 +116,12 @@ check: lint types layers ## lint, types, layers
 .PHONY: lock
 lock: .venv/installed ## Resolve the dependencies anew into platform/locks (needs uv on PATH)
 	@printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - --extra platform --group dev --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/dev.txt
+
+##@ Proof kits
+
+.PHONY: conformance
+conformance: .venv/installed ## Ceph's s3-tests: make conformance SUITE=path-or-url [ARGS="--select D2 --endpoint URL --users FILE"]
+	@.venv/bin/python -m conformance run --suite "$(SUITE)" $(ARGS)
 
 ##@ Measurement
 

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import awscrt.checksums  # type: ignore[import-untyped]
 
 
-def crc32c(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
-    """The check of `data`, or of what `previous` is the check of followed by `data`."""
-    check: int = awscrt.checksums.crc32c(data, previous)
-    return check
+class _Crc32c(Protocol):
+    def __call__(self, data: bytes | bytearray | memoryview, previous: int = 0, /) -> int: ...
+
+
+crc32c: _Crc32c = awscrt.checksums.crc32c
+"""The check of `data`, or of what `previous` is the check of followed by `data`."""

@@ -18,6 +18,11 @@ LOGICAL_MASK = (1 << LOGICAL_BITS) - 1
 REMOTE_SKEW_MS_MAX = 500
 
 
+def physical_ms_of(stamp: int) -> int:
+    """The milliseconds in the u64 of a stamp, where a listing has a thousand of them."""
+    return stamp >> LOGICAL_BITS
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class HlcTimestamp:
     """One stamp; ordered by its u64."""

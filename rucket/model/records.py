@@ -112,6 +112,23 @@ class ObjectMetadata(Record, frozen=True):
     is_null_version: bool = True
 
 
+class ObjectSummary(Record, frozen=True, gc=False):
+    """What listings show of an `ObjectMetadata`. It is decoded from the same bytes: its fields are
+    the first ones of that record, and what isn't shown is skipped, which halves the time.
+    """
+
+    version_id: msgspec.Raw
+    hlc: int
+    size_bytes: SizeBytes
+    etag: str
+    owner_id: str
+    content_headers: msgspec.Raw = msgspec.Raw()
+    user_metadata: msgspec.Raw = msgspec.Raw()
+    checksum: Checksum | None = None
+    parts: msgspec.Raw = msgspec.Raw()
+    storage_class: str = "STANDARD"
+
+
 class BucketInfo(Record, frozen=True):
     """A bucket. `configurations` holds the S3 documents (policy, cors, lifecycle …) by name."""
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rucket.ports.index import Table
-from rucket.state.rows import OBJECT, bucket_prefix, prefix_end
+from rucket.state.rows import OBJECT_SUMMARY, bucket_prefix, prefix_end
 
 if TYPE_CHECKING:
-    from rucket.model.records import ObjectMetadata
+    from rucket.model.records import ObjectSummary
     from rucket.ports.index import Row, Snapshot
     from rucket.service.gateway import Gateway
 
@@ -30,12 +30,10 @@ _ROWS_PER_SLICE_MIN = 2
 _SLICE_GROWTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ListedObject:
-    """An object in a page."""
-
-    key: str
-    metadata: ObjectMetadata
+ListedObject = tuple[str, "ObjectSummary"]
+"""The key of an object in a page, and what is shown of it. A page has a thousand of them: a plain
+tuple is the cheapest thing to put them in.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,8 @@ class _PageScan:
         self.position = start
         if self.query.after:
             after = bucket + self.query.after.encode()
-            self.position = max(start, self._end_of_group(after) or after + b"\0")
+            group = self._group(after)
+            self.position = max(start, self._end_of_group(group) if group else after + b"\0")
         self.slice_size = min(self.query.limit + 1, ROWS_PER_SNAPSHOT_MAX)
         if self._delimiter:
             self.slice_size = min(self.slice_size, _ROWS_PER_SLICE_MIN)
@@ -145,22 +144,37 @@ class _PageScan:
     def take(self, rows: list[Row]) -> None:
         """Looks at the rows of a slice that began at `position`."""
         was_whole_slice = len(rows) == self.slice_size
-        row_number, count_before = 0, self._count()
-        while row_number < len(rows):
-            row_key, value = rows[row_number]
-            group_end = self._end_of_group(row_key)
-            if self._count() == self.query.limit:
-                self._is_truncated = self.is_complete = True
-                return
-            if group_end is None:
-                self._add_object(row_key, value)
-                row_number += 1
-            else:
-                self._add_common_prefix(row_key)
-                row_number = bisect.bisect_left(rows, group_end, row_number, key=_row_key)
-                self.position = group_end
+        count_before = self._count()
+        took_all = self._take_grouped(rows) if self._delimiter else self._take_objects(rows)
+        if not took_all:
+            self._is_truncated = self.is_complete = True
+            return
         self.is_complete = not was_whole_slice
         self._adapt_slice_size(len(rows), self._count() - count_before)
+
+    def _take_objects(self, rows: list[Row]) -> bool:
+        """Every row is an entry. Says whether there was room for all."""
+        room = self.query.limit - self._count()
+        self._add_objects(rows[:room])
+        return len(rows) <= room
+
+    def _take_grouped(self, rows: list[Row]) -> bool:
+        """Rows may be rolled up. Says whether there was room for all."""
+        row_number = 0
+        while row_number < len(rows):
+            if self._count() == self.query.limit:
+                return False
+            row_key, _ = rows[row_number]
+            group = self._group(row_key)
+            if group is None:
+                self._add_objects(rows[row_number : row_number + 1])
+                row_number += 1
+                continue
+            self._last = group[self._key_start :].decode()
+            self._common_prefixes.append(self._last)
+            self.position = self._end_of_group(group)
+            row_number = bisect.bisect_left(rows, self.position, row_number, key=_row_key)
+        return True
 
     def page(self) -> ObjectPage:
         """What has been found."""
@@ -170,34 +184,32 @@ class _PageScan:
     def _count(self) -> int:
         return len(self._objects) + len(self._common_prefixes)
 
-    def _end_of_group(self, row_key: bytes) -> bytes | None:
-        """The least row key behind those that are rolled up with `row_key`.
-
-        None for a key that isn't rolled up.
-        """
-        group = self._group(row_key)
-        return None if group is None else prefix_end(group)
+    def _end_of_group(self, group: bytes) -> bytes:
+        """The least row key behind those that are rolled up in `group`."""
+        end = prefix_end(group)
+        assert end is not None, "it ends in a delimiter, and those are text"
+        return end
 
     def _group(self, row_key: bytes) -> bytes | None:
+        """How the row keys begin that `row_key` is rolled up with; None if it isn't rolled up."""
         if not self._delimiter:
             return None
         found = row_key.find(self._delimiter, self._delimiter_start)
         return None if found < 0 else row_key[: found + len(self._delimiter)]
 
-    def _add_object(self, row_key: bytes, value: bytes) -> None:
-        self._last = row_key[self._key_start :].decode()
-        self._objects.append(ListedObject(self._last, OBJECT.decode(value)))
-        self.position = row_key + b"\0"
-
-    def _add_common_prefix(self, row_key: bytes) -> None:
-        group = self._group(row_key)
-        assert group is not None
-        self._last = group[self._key_start :].decode()
-        self._common_prefixes.append(self._last)
+    def _add_objects(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        keys = [row_key[self._key_start :].decode() for row_key, _ in rows]
+        self._objects += zip(
+            keys, OBJECT_SUMMARY.decode_all([value for _, value in rows]), strict=True
+        )
+        self._last = self._objects[-1][0]
+        self.position = rows[-1][0] + b"\0"
 
     def _adapt_slice_size(self, row_count: int, entry_count: int) -> None:
-        """Grows while rows become entries, shrinks where most of a slice was rolled up."""
-        if entry_count * 2 >= row_count:
+        """Grows while rows become entries, shrinks where half of a slice or more was rolled up."""
+        if entry_count * 2 > row_count:
             self.slice_size = min(self.slice_size * _SLICE_GROWTH, ROWS_PER_SNAPSHOT_MAX)
         else:
             self.slice_size = max(self.slice_size // _SLICE_GROWTH, _ROWS_PER_SLICE_MIN)

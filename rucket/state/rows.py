@@ -38,12 +38,15 @@ from rucket.model.records import (
     Content,
     MultipartUpload,
     ObjectMetadata,
+    ObjectSummary,
     Part,
     User,
 )
 from rucket.ports.index import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rucket.ports.index import Snapshot, Transaction
 
 ROW_FORMAT_VERSION = 1
@@ -75,14 +78,28 @@ class _Codec(Generic[T]):
             found = value[0] if value else 0
             raise UnknownFormatError(f"a row of {self._name}", found, ROW_FORMAT_VERSION)
         try:
-            return self._decoder.decode(memoryview(value)[1:])
+            # A copy of a few hundred bytes is cheaper than a view of them.
+            return self._decoder.decode(value[1:])
         except UNDECODABLE as error:
             raise CorruptionError(f"a row of {self._name}", str(error)) from error
+
+    def decode_all(self, values: Sequence[bytes]) -> list[T]:
+        """As `decode`, for the thousand rows of a page."""
+        decode = self._decoder.decode
+        try:
+            if {value[:1] for value in values} == {_PREFIX}:
+                return [decode(value[1:]) for value in values]
+        except UNDECODABLE:
+            pass
+        return [self.decode(value) for value in values]  # says what is wrong
 
 
 BUCKET = _Codec(BucketInfo)
 STATISTICS = _Codec(BucketStatistics)
 OBJECT = _Codec(ObjectMetadata)
+OBJECT_SUMMARY = _Codec(ObjectSummary)
+"""Reads the rows that `OBJECT` writes."""
+
 CONTENT = _Codec(Content)
 UPLOAD = _Codec(MultipartUpload)
 PART = _Codec(Part)

@@ -33,6 +33,13 @@ def uri_encode(data: bytes, *, keep_slash: bool = False) -> str:
     return "".join([table[byte] for byte in data])
 
 
+def is_unreserved(text: str) -> bool:
+    """Whether `text` stays as it is when it is encoded, slashes kept; XML needs no references for
+    it either.
+    """
+    return not text.encode().translate(None, _UNRESERVED_AND_SLASH)
+
+
 def percent_decode(raw: bytes) -> str:
     """Decode percent-encoded UTF-8; ``+`` stands for itself.
 

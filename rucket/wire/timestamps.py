@@ -37,7 +37,7 @@ _LENIENT_FORMATS = (
 )
 
 
-# A listing formats a thousand moments, many of them in the same minute.
+# A listing formats a thousand moments, many of them in the same second.
 @lru_cache(maxsize=4096)
 def _http_minute(minutes: int) -> str:
     days, minute = divmod(minutes, _DAY_MINUTES)
@@ -56,6 +56,12 @@ def _iso_minute(minutes: int) -> str:
     return f"{date.fromordinal(_EPOCH_ORDINAL + days).isoformat()}T{hour:02d}:{minute:02d}:"
 
 
+@lru_cache(maxsize=4096)
+def _iso_second(seconds: int) -> str:
+    minutes, second = divmod(seconds, 60)
+    return f"{_iso_minute(minutes)}{second:02d}.000Z"
+
+
 def format_http_date(timestamp_ms: int) -> str:
     """``Fri, 24 May 2013 00:00:00 GMT``."""
     minutes, remainder_ms = divmod(timestamp_ms, _MINUTE_MS)
@@ -64,8 +70,7 @@ def format_http_date(timestamp_ms: int) -> str:
 
 def format_iso8601(timestamp_ms: int) -> str:
     """``2013-05-24T00:00:00.000Z``, the milliseconds always zero as in S3's documents."""
-    minutes, remainder_ms = divmod(timestamp_ms, _MINUTE_MS)
-    return f"{_iso_minute(minutes)}{remainder_ms // _SECOND_MS:02d}.000Z"
+    return _iso_second(timestamp_ms // _SECOND_MS)
 
 
 def format_basic(timestamp_ms: int) -> str:

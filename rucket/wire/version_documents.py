@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rucket.model.hlc import physical_ms_of
 from rucket.wire.percent_encoding import uri_encode
 from rucket.wire.timestamps import format_iso8601
 from rucket.wire.xml.escaping import escape
-from rucket.wire.xml.writer import DECLARATION, NAMESPACE
+from rucket.wire.xml.writer import DECLARATION, NAMESPACE, checksum_elements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from rucket.wire.xml.documents import ObjectEntry
+    from rucket.wire.xml.documents import ObjectEntry, Owner
 
 NULL_VERSION_ID = "null"
 
@@ -33,6 +34,7 @@ class ListVersionsResult:
     delimiter: str
     max_keys: int
     entries: Sequence[ObjectEntry]
+    owners: Mapping[str, Owner]
     common_prefixes: Sequence[str]
     url_encoded: bool
 
@@ -51,7 +53,9 @@ def write_list_versions(result: ListVersionsResult) -> bytes:
         "<EncodingType>url</EncodingType>" if result.url_encoded else "",
         f"<IsTruncated>{'false' if result.next_key_marker is None else 'true'}</IsTruncated>",
     ]
-    parts += [_version(entry, encode) for entry in result.entries]
+    parts += [
+        _version(entry, result.owners.get(entry[1].owner_id), encode) for entry in result.entries
+    ]
     parts += [
         f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>"
         for prefix in result.common_prefixes
@@ -69,27 +73,24 @@ def _next_markers(result: ListVersionsResult, encode: Callable[[str], str]) -> s
     if result.next_key_marker is None:
         return ""
     markers = f"<NextKeyMarker>{encode(result.next_key_marker)}</NextKeyMarker>"
-    if result.entries and result.entries[-1].key == result.next_key_marker:
+    if result.entries and result.entries[-1][0] == result.next_key_marker:
         markers += f"<NextVersionIdMarker>{NULL_VERSION_ID}</NextVersionIdMarker>"
     return markers
 
 
-def _version(entry: ObjectEntry, encode: Callable[[str], str]) -> str:
-    owner = checksum = ""
-    if entry.owner is not None:
-        owner = (
-            f"<Owner><ID>{escape(entry.owner.canonical_id)}</ID>"
-            f"<DisplayName>{escape(entry.owner.display_name)}</DisplayName></Owner>"
-        )
-    if entry.checksum_algorithm:
-        checksum = (
-            f"<ChecksumAlgorithm>{entry.checksum_algorithm}</ChecksumAlgorithm>"
-            f"<ChecksumType>{entry.checksum_type}</ChecksumType>"
+def _version(entry: ObjectEntry, owner: Owner | None, encode: Callable[[str], str]) -> str:
+    key, summary = entry
+    shown_owner = ""
+    if owner is not None:
+        shown_owner = (
+            f"<Owner><ID>{escape(owner.canonical_id)}</ID>"
+            f"<DisplayName>{escape(owner.display_name)}</DisplayName></Owner>"
         )
     return (
-        f"<Version><Key>{encode(entry.key)}</Key><VersionId>{NULL_VERSION_ID}</VersionId>"
-        f"<IsLatest>true</IsLatest><LastModified>{format_iso8601(entry.last_modified_ms)}"
-        f"</LastModified><ETag>&quot;{escape(entry.etag)}&quot;</ETag>{checksum}"
-        f"<Size>{entry.size_bytes}</Size>{owner}<StorageClass>{entry.storage_class}</StorageClass>"
-        "</Version>"
+        f"<Version><Key>{encode(key)}</Key><VersionId>{NULL_VERSION_ID}</VersionId>"
+        f"<IsLatest>true</IsLatest>"
+        f"<LastModified>{format_iso8601(physical_ms_of(summary.hlc))}</LastModified>"
+        f"<ETag>&quot;{escape(summary.etag)}&quot;</ETag>{checksum_elements(summary.checksum)}"
+        f"<Size>{summary.size_bytes}</Size>{shown_owner}"
+        f"<StorageClass>{summary.storage_class}</StorageClass></Version>"
     )

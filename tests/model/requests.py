@@ -208,9 +208,7 @@ class Client:
         """ListObjectsV2."""
         query = ListingQuery(self.bucket(name).bucket_id, prefix, delimiter, after, limit)
         page = await list_objects(self._node.gateway, query)
-        return ListedPage(
-            [listed.key for listed in page.objects], page.common_prefixes, page.next_after
-        )
+        return ListedPage([key for key, _ in page.objects], page.common_prefixes, page.next_after)
 
     async def create_user(self, name: str, email: str, access_key_id: str) -> None:
         """Makes a user with an access key, by the admin API."""

@@ -11,10 +11,12 @@ from typing import Final
 
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptRowError
-from rucket.ports.index import Table
+from rucket.ports.index import Row, Table
 
 _CRC: Final = struct.Struct("<I")
 _VALUE_SEEDS: Final = {table: crc32c(bytes([table, 0])) for table in Table}
+_KEY_SIZE_BYTES_MAX: Final = 4096  # twice that of an object, each of its zeros written as two bytes
+_RESIDUES: Final = [crc32c(_CRC.pack(size_bytes)) for size_bytes in range(_KEY_SIZE_BYTES_MAX)]
 _ATTACHMENT_SEEDS: Final = {table: crc32c(bytes([table, 1])) for table in Table}
 
 
@@ -36,6 +38,23 @@ def checked_value(table: Table, key: bytes, stored: bytes) -> bytes:
         CorruptRowError: it isn't what was written.
     """
     return _checked(table, key, stored, _VALUE_SEEDS[table])
+
+
+def checked_values(table: Table, rows: list[Row]) -> list[Row]:
+    """As `checked_value`, for the thousand rows of a scan.
+
+    A CRC over bytes and their own check is the same whatever the bytes are; the key's length in the
+    check makes that one constant for each length. So one look at each row tells, and all that is
+    left to do for it is in C.
+    """
+    seed = _VALUE_SEEDS[table]
+    try:
+        fit = [crc32c(key + stored, seed) == _RESIDUES[len(key)] for key, stored in rows]
+    except (TypeError, IndexError):
+        fit = [False]
+    if all(fit):
+        return [(key, stored[: -_CRC.size]) for key, stored in rows]
+    return [(key, checked_value(table, key, stored)) for key, stored in rows]  # says which it is
 
 
 def checked_attachment(table: Table, key: bytes, stored: bytes) -> bytes:

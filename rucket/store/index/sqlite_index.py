@@ -35,6 +35,7 @@ from rucket.store.index.row_check import (
     attachment_with_check,
     checked_attachment,
     checked_value,
+    checked_values,
     value_with_check,
 )
 
@@ -123,7 +124,7 @@ class _SqliteRows:
             rows = self._execute(_SCAN_TO_END[table], (start, limit))
         else:
             rows = self._execute(_SCAN[table], (start, stop, limit))
-        found = [(key, checked_value(table, key, stored)) for key, stored in rows]
+        found = checked_values(table, list(rows))
         _check_order(table, start, [key for key, _ in found])
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rucket.model.errors import InvalidArgument
 from rucket.service import buckets, listing
-from rucket.wire.listing_entries import object_entries
+from rucket.wire.listed_owners import owners_of
 from rucket.wire.listing_parameters import parse_limit, parse_url_encoding
 from rucket.wire.operation import S3Request, S3Response
 from rucket.wire.version_documents import ListVersionsResult, write_list_versions
@@ -49,7 +49,8 @@ async def list_object_versions(request: S3Request, gateway: Gateway) -> S3Respon
         next_key_marker=page.next_after,
         delimiter=query.delimiter,
         max_keys=query.limit,
-        entries=object_entries(gateway, page.objects, with_owner=True),
+        entries=page.objects,
+        owners=owners_of(gateway, page.objects),
         common_prefixes=page.common_prefixes,
         url_encoded=url_encoded,
     )

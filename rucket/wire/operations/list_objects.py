@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.service import buckets, listing
-from rucket.wire.listing_entries import object_entries
+from rucket.wire.listed_owners import owners_of
 from rucket.wire.listing_parameters import parse_limit, parse_url_encoding
 from rucket.wire.operation import S3Request, S3Response
 from rucket.wire.xml.documents import ListBucketResult
@@ -39,9 +39,10 @@ async def list_objects(request: S3Request, gateway: Gateway) -> S3Response:
         delimiter=query.delimiter,
         max_keys=query.limit,
         is_truncated=page.is_truncated,
-        entries=object_entries(gateway, page.objects, with_owner=True),
+        entries=page.objects,
         common_prefixes=page.common_prefixes,
         next_marker=page.next_after if query.delimiter else None,
+        owners=owners_of(gateway, page.objects),
         url_encoded=url_encoded,
     )
     return S3Response(headers=[("content-type", "application/xml")], body=write_list_bucket(result))

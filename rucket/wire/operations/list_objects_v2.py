@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rucket.model.errors import InvalidArgument
 from rucket.service import buckets, listing
 from rucket.service.continuation_tokens import make_token, read_token
-from rucket.wire.listing_entries import object_entries
+from rucket.wire.listed_owners import owners_of
 from rucket.wire.listing_parameters import parse_limit, parse_url_encoding
 from rucket.wire.operation import S3Request, S3Response
 from rucket.wire.xml.documents import ListBucketResultV2
@@ -49,11 +49,12 @@ async def list_objects_v2(request: S3Request, gateway: Gateway) -> S3Response:
         delimiter=query.delimiter,
         max_keys=query.limit,
         is_truncated=page.is_truncated,
-        entries=object_entries(gateway, page.objects, with_owner=with_owner),
+        entries=page.objects,
         common_prefixes=page.common_prefixes,
         continuation_token=token,
         next_continuation_token=None if page.next_after is None else make_token(page.next_after),
         start_after=start_after,
+        owners=owners_of(gateway, page.objects) if with_owner else {},
         url_encoded=url_encoded,
     )
     return S3Response(

@@ -7,13 +7,13 @@ API Reference, the page of each operation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rucket.model.records import Checksum
+    from rucket.model.records import Checksum, ObjectSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,16 @@ class ListAllMyBucketsResult:
     continuation_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectEntry:
-    """An object in a listing; checksum names are empty when it has no checksum."""
-
-    key: str
-    last_modified_ms: int
-    etag: str
-    size_bytes: int
-    storage_class: str = "STANDARD"
-    owner: Owner | None = None
-    checksum_algorithm: str = ""
-    checksum_type: str = ""
+ObjectEntry = tuple[str, "ObjectSummary"]
+"""An object in a listing: its key, and its metadata as the index has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListBucketResult:
     """The answer of ListObjects, version 1.
 
-    ``next_marker`` is given only when the listing is truncated and has a delimiter.
+    ``next_marker`` is given only when the listing is truncated and has a delimiter. ``owners`` are
+    those to show, by canonical id.
     """
 
     bucket: str
@@ -73,12 +64,13 @@ class ListBucketResult:
     entries: Sequence[ObjectEntry]
     common_prefixes: Sequence[str] = ()
     next_marker: str | None = None
+    owners: Mapping[str, Owner] = field(default_factory=dict)
     url_encoded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListBucketResultV2:
-    """The answer of ListObjectsV2; KeyCount is counted by the writer."""
+    """The answer of ListObjectsV2; KeyCount is counted by the writer. ``owners`` as above."""
 
     bucket: str
     prefix: str
@@ -90,6 +82,7 @@ class ListBucketResultV2:
     continuation_token: str | None = None
     next_continuation_token: str | None = None
     start_after: str | None = None
+    owners: Mapping[str, Owner] = field(default_factory=dict)
     url_encoded: bool = False
 
 

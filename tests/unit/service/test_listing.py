@@ -32,7 +32,7 @@ def node_with(keys: list[str]) -> Node:
 
 def shown(page: ObjectPage) -> list[str]:
     """Keys and common prefixes, in byte order."""
-    entries = [listed.key for listed in page.objects] + page.common_prefixes
+    entries = [key for key, _ in page.objects] + page.common_prefixes
     return sorted(entries, key=str.encode)
 
 

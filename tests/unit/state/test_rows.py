@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.model.records import Checksum, ObjectMetadata, ObjectSummary, PartSummary
 from rucket.state import rows
 
 TEXTS = st.text(
@@ -132,3 +134,51 @@ def test_fields_of_the_future_may_be_nested_only_so_deeply() -> None:
     assert rows.USER.decode(user + b"\x91" * 10 + b"\x01").name == "a"
     with pytest.raises(CorruptionError):
         rows.USER.decode(user + b"\x91" * 100_000 + b"\x01")
+
+
+def test_a_summary_is_the_first_fields_of_what_is_kept() -> None:
+    """What a listing decodes is the beginning of the same array, field by field."""
+    summary = [field.name for field in msgspec.structs.fields(ObjectSummary)]
+    metadata = [field.name for field in msgspec.structs.fields(ObjectMetadata)]
+
+    assert metadata[: len(summary)] == summary
+
+
+def test_a_page_of_summaries_says_of_each_object_what_its_row_says() -> None:
+    """With everything that stands between the fields that are shown."""
+    written = [
+        ObjectMetadata(
+            b"v" * 16,
+            hlc=number,
+            size_bytes=number,
+            etag=f"etag-{number}",
+            owner_id="owner",
+            content_headers={"content-type": "text/plain"} if number % 2 else {},
+            user_metadata={"name": "x" * 300 * number},
+            checksum=Checksum("CRC32", "AAAAAA==") if number % 3 else None,
+            parts=(PartSummary(1, 5),) * number,
+            storage_class="STANDARD_IA" if number % 2 else "STANDARD",
+        )
+        for number in range(5)
+    ]
+
+    read = rows.OBJECT_SUMMARY.decode_all([rows.OBJECT.encode(record) for record in written])
+
+    names = ("hlc", "size_bytes", "etag", "owner_id", "checksum", "storage_class")
+    for shown, kept in zip(read, written, strict=True):
+        assert [getattr(shown, name) for name in names] == [getattr(kept, name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "error"),
+    [(b"\x01\xc1", CorruptionError), (b"", UnknownFormatError), (b"\x09", UnknownFormatError)],
+    ids=["no array", "empty", "newer"],
+)
+def test_one_bad_row_of_a_page_is_not_shown_as_something_else(
+    damaged: bytes, error: type[Exception]
+) -> None:
+    """A page with it is refused, with the reason."""
+    good = rows.OBJECT.encode(ObjectMetadata(b"", 1, 1, "e", "o"))
+
+    with pytest.raises(error):
+        rows.OBJECT_SUMMARY.decode_all([good, damaged, good])

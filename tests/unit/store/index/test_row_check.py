@@ -12,6 +12,7 @@ from rucket.store.index.row_check import (
     attachment_with_check,
     checked_attachment,
     checked_value,
+    checked_values,
     value_with_check,
 )
 
@@ -51,3 +52,35 @@ def test_bytes_that_moved_from_the_key_to_the_value_are_noticed(key: bytes, cont
         checked_value(Table.OBJECTS, key[:-1], key[-1:] + stored)
     with pytest.raises(CorruptRowError):
         checked_value(Table.OBJECTS, key + content[:1], stored[1:])
+
+
+@given(
+    _tables,
+    st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=40)), max_size=5),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 4),
+)
+def test_rows_of_a_scan_are_checked_as_single_ones(
+    table: Table, contents: list[tuple[bytes, bytes]], difference: int, damaged: int
+) -> None:
+    """All that fit come back; where one doesn't, it is named."""
+    rows = [(key, value_with_check(table, key, content)) for key, content in contents]
+    assert checked_values(table, rows) == contents
+
+    if damaged < len(rows) and difference:
+        key, stored = rows[damaged]
+        check = int.from_bytes(stored[-4:], "little") ^ difference
+        rows[damaged] = key, stored[:-4] + check.to_bytes(4, "little")
+
+        with pytest.raises(CorruptRowError) as caught:
+            checked_values(table, rows)
+        assert caught.value.key == key
+
+
+def test_a_scan_takes_keys_of_any_length() -> None:
+    """Longer ones than anybody writes are checked, too."""
+    key = bytes(10_000)
+
+    assert checked_values(Table.OBJECTS, [(key, value_with_check(Table.OBJECTS, key, b"c"))]) == [
+        (key, b"c")
+    ]

@@ -6,7 +6,7 @@ botocore reads the documents back: what a client sees is what counts.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
@@ -16,8 +16,10 @@ from botocore.model import ServiceModel
 from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
-from rucket.model.records import Checksum
+from rucket.model.hlc import HlcTimestamp
+from rucket.model.records import Checksum, ObjectSummary
 from rucket.wire.timestamps import format_iso8601
 from rucket.wire.xml import writer
 from rucket.wire.xml.documents import (
@@ -33,16 +35,19 @@ from rucket.wire.xml.documents import (
     ListBucketResultV2,
     ListMultipartUploadsResult,
     ListPartsResult,
-    ObjectEntry,
     Owner,
     PartEntry,
     UploadEntry,
 )
 from rucket.wire.xml.escaping import escape
 
+if TYPE_CHECKING:
+    from rucket.wire.xml.documents import ObjectEntry
+
 NOW_MS = 1_369_353_600_000
 ALICE = Owner("a" * 64, "Alice & Co")
 BOB = Owner("b" * 64, "Bob")
+OWNERS = {owner.canonical_id: owner for owner in (ALICE, BOB)}
 CRC32 = Checksum("CRC32", "AAAAAA==", "COMPOSITE")
 XML_CHARACTERS = st.characters(
     codec="utf-8",
@@ -51,6 +56,14 @@ XML_CHARACTERS = st.characters(
     include_characters="\t\n\r",
 )
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+
+
+def entry(
+    key: str, owner_id: str = "", *, size_bytes: int = 0, checksum: Checksum | None = None
+) -> ObjectEntry:
+    """An object in a listing."""
+    hlc = HlcTimestamp.of(NOW_MS).value
+    return key, ObjectSummary(Raw(), hlc, size_bytes, "e", owner_id, checksum=checksum)
 
 
 @lru_cache
@@ -111,7 +124,8 @@ def test_list_objects() -> None:
         delimiter="/",
         max_keys=2,
         is_truncated=True,
-        entries=[ObjectEntry("p<1>", NOW_MS, "e1", 5, owner=ALICE)],
+        entries=[entry("p<1>", ALICE.canonical_id, size_bytes=5)],
+        owners=OWNERS,
         common_prefixes=["p/&/"],
         next_marker="p/&/",
     )
@@ -130,7 +144,7 @@ def test_list_objects() -> None:
         "Contents": [
             {
                 "Key": "p<1>",
-                "ETag": '"e1"',
+                "ETag": '"e"',
                 "Size": 5,
                 "StorageClass": "STANDARD",
                 "Owner": {"ID": "a" * 64, "DisplayName": "Alice & Co"},
@@ -154,9 +168,9 @@ def test_empty_prefix_and_marker_are_echoed_but_no_empty_delimiter() -> None:
 def test_list_objects_v2() -> None:
     """Tokens as they are, keys and prefixes counted together, owners as each entry has them."""
     entries = [
-        ObjectEntry("1", NOW_MS, "e", 0, owner=ALICE),
-        ObjectEntry("2", NOW_MS, "e", 0, owner=BOB),
-        ObjectEntry("3", NOW_MS, "e", 0, checksum_algorithm="CRC32", checksum_type="FULL_OBJECT"),
+        entry("1", ALICE.canonical_id),
+        entry("2", BOB.canonical_id),
+        entry("3", checksum=CRC32),
     ]
     result = ListBucketResultV2(
         bucket="b",
@@ -169,6 +183,7 @@ def test_list_objects_v2() -> None:
         continuation_token="t<1",
         next_continuation_token="t2",
         start_after="s",
+        owners=OWNERS,
     )
 
     parsed = seen_by_client("ListObjectsV2", writer.write_list_bucket_v2(result))
@@ -179,13 +194,24 @@ def test_list_objects_v2() -> None:
     owners = [entry.get("Owner", {}).get("DisplayName") for entry in parsed["Contents"]]
     assert owners == ["Alice & Co", "Bob", None]
     assert parsed["Contents"][2]["ChecksumAlgorithm"] == ["CRC32"]
-    assert parsed["Contents"][2]["ChecksumType"] == "FULL_OBJECT"
+    assert parsed["Contents"][2]["ChecksumType"] == "COMPOSITE"
+
+
+@given(keys=st.lists(st.text(XML_CHARACTERS, min_size=1, max_size=8), min_size=1, max_size=4))
+def test_every_key_of_a_page_is_escaped_where_one_needs_it(keys: list[str]) -> None:
+    """Plain keys and others, in any mixture, come back as they were."""
+    entries = [entry(key) for key in keys]
+    listing = ListBucketResultV2("b", "", "", 9, is_truncated=False, entries=entries)
+
+    parsed = seen_by_client("ListObjectsV2", writer.write_list_bucket_v2(listing))
+
+    assert [shown["Key"] for shown in parsed["Contents"]] == keys
 
 
 @given(key=KEYS)
 def test_url_encoded_listing_gives_any_key_back(key: str) -> None:
     """Even characters that XML can't carry."""
-    entries = [ObjectEntry(key, NOW_MS, "e", 0)]
+    entries = [entry(key)]
     listing = ListBucketResult(
         "b", key, key, key, 1, is_truncated=True, entries=entries, common_prefixes=[key],
         next_marker=key, url_encoded=True,

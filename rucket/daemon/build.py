@@ -71,6 +71,8 @@ def build_node(settings: Settings) -> NodeParts:
         clock,
         random,
         segment_size_bytes=settings.storage.wal.segment_size_bytes,
+        segment_age_s=settings.storage.wal.segment_age_s,
+        sync=settings.storage.sync.strategy(settings.storage.sync.metadata),
         observer=WalMetrics(),
     )
     index = SqliteIndex(directory.index, disk)

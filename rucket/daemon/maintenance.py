@@ -25,6 +25,7 @@ from rucket.model.errors import (
     CorruptionError,
     DeviceError,
     OperatingError,
+    OverloadedError,
     StorageFullError,
 )
 from rucket.observe.metric_directory import DIRECTORY as METRICS_DIRECTORY
@@ -97,7 +98,7 @@ async def _often(
         done = 0
         try:
             done = await work(parts.gateway)
-        except (CommitUnknownError, DeviceError, StorageFullError) as error:
+        except (CommitUnknownError, DeviceError, OverloadedError, StorageFullError) as error:
             _logger.warning("%s: %s; trying again", name, error)
         except CorruptionError as error:
             _logger.error("%s: %s", name, error)  # noqa: TRY400 -- the message says it all

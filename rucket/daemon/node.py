@@ -35,6 +35,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             node.store.applied_sequence_number,
             replayed,
         )
+        _warn_of_losses(settings)
         running = asyncio.ensure_future(_run(node))
         listener = await node.server.listen(node.directory.node_socket)
         notify_ready()
@@ -46,11 +47,22 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             await running
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await node.tasks.run_blocking(node.store.checkpoint)
+        await node.store.checkpoint()
     finally:
         node.tasks.close()
         node.index.close()
         node.log.close()
+
+
+def _warn_of_losses(settings: Settings) -> None:
+    sync = settings.storage.sync
+    strategy = sync.strategy(sync.metadata)
+    if not strategy.is_always:
+        _logger.warning(
+            "storage.sync.metadata is %s: a power cut may take back %s, though they were answered",
+            strategy.mode,
+            strategy.loss_window(),
+        )
 
 
 async def _run(node: NodeParts) -> None:
@@ -68,7 +80,7 @@ async def _checkpoint_often(node: NodeParts) -> None:
         await node.tasks.sleep(CHECKPOINT_INTERVAL_S)
         if node.store.applied_sequence_number != done:
             done = node.store.applied_sequence_number
-            await node.tasks.run_blocking(node.store.checkpoint)
+            await node.store.checkpoint()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from rucket.daemon.settings_section import Section
+from rucket.store.sync_strategy import SyncMode, SyncStrategy
+
+_MS_PER_S = 1000
 
 
 class WalSettings(Section):
@@ -15,9 +18,40 @@ class WalSettings(Section):
 
     Attributes:
         segment_size_bytes: a segment of the log that has grown to this size gets a successor.
+        segment_age_s: one that was first written to so long ago gets one as well, at the next
+            write; so what the index has can be let go though little is written.
     """
 
     segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
+    segment_age_s: float = Field(default=3600.0, ge=1, le=365 * 24 * 3600)
+
+
+class SyncSettings(Section):
+    """``[storage.sync]``; obeyed by the node process. What each strategy may lose stands in
+    docs/consistency.md.
+
+    Attributes:
+        metadata: when the log is synced: always (before an answer), periodic, threshold or never.
+        period_ms: periodic: how long something stays unsynced.
+        threshold_bytes, threshold_operations: threshold: how much may stay unsynced.
+        idle_ms: threshold: when less is synced, if nothing more comes.
+    """
+
+    metadata: SyncMode = SyncMode.ALWAYS
+    period_ms: int = Field(default=1000, ge=1, le=3_600_000)
+    threshold_bytes: int = Field(default=10 * 1024 * 1024, ge=1, le=1024**3)
+    threshold_operations: int = Field(default=100, ge=1, le=1_000_000)
+    idle_ms: int = Field(default=5000, ge=1, le=3_600_000)
+
+    def strategy(self, mode: SyncMode) -> SyncStrategy:
+        """A strategy with these figures."""
+        return SyncStrategy(
+            mode,
+            period_s=self.period_ms / _MS_PER_S,
+            threshold_bytes=self.threshold_bytes,
+            threshold_operations=self.threshold_operations,
+            idle_s=self.idle_ms / _MS_PER_S,
+        )
 
 
 class ScrubSettings(Section):
@@ -38,6 +72,7 @@ class StorageSettings(Section):
     """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read."""
 
     data_dir: Path = Path("data")
+    sync: SyncSettings = Field(default_factory=SyncSettings)
     wal: WalSettings = Field(default_factory=WalSettings)
     scrub: ScrubSettings = Field(default_factory=ScrubSettings)
 

@@ -15,6 +15,7 @@
         ├── OutdatedFormatError  written by an older Rucket; a start brings it up to date
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
+        ├── OverloadedError      more waits than may; nothing happened, try again later
         ├── LogFailedError       the log could not be made durable; the node must stop
         └── CommitUnknownError   the node went away; the command may or may not have happened
 
@@ -317,6 +318,10 @@ class StorageFullError(OperatingError):
 
 class DeviceError(OperatingError):
     """A device failed a read, a write or a sync."""
+
+
+class OverloadedError(OperatingError):
+    """More commands wait than may wait. This one wasn't taken; the client tries again later."""
 
 
 class LogFailedError(OperatingError):

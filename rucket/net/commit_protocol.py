@@ -4,9 +4,11 @@ A connection begins with a hello in both directions; then the gateway sends requ
 answers each, in any order. All numbers are little-endian.
 
     hello     "RKTC", format_version u16, feature_level u16
-    request   kind u8, request id u64, payload        (1 commit: a command; 2 status: nothing)
+    request   kind u8, request id u64, payload        (1 commit: a command; 2 status: nothing;
+                                                       3 sync: nothing)
     answer    kind u8, request id u64, payload        (1 outcome; 2 storage full: why;
-                                                       3 refused: why; 4 ready)
+                                                       3 refused: why; 4 ready; 5 overloaded: why;
+                                                       6 synced)
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class RequestKind(enum.IntEnum):
 
     COMMIT = 1
     STATUS = 2
+    SYNC = 3
 
 
 class AnswerKind(enum.IntEnum):
@@ -39,6 +42,8 @@ class AnswerKind(enum.IntEnum):
     STORAGE_FULL = 2
     REFUSED = 3
     READY = 4
+    OVERLOADED = 5
+    SYNCED = 6
 
 
 def encode_hello() -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.errors import OperatingError, StorageFullError
+from rucket.model.errors import OperatingError, OverloadedError, StorageFullError
 from rucket.net.commit_protocol import (
     AnswerKind,
     RequestKind,
@@ -29,6 +29,12 @@ class CommitSink(Protocol):
     def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
         """Takes an encoded command; calls `done` once, with what became of it or why it wasn't
         taken.
+        """
+        ...
+
+    def request_sync(self, done: Callable[[OperatingError | None], None]) -> None:
+        """Calls `done` once, when everything that the index shows now survives a power cut, or
+        with why that can't be said.
         """
         ...
 
@@ -62,6 +68,8 @@ class CommitServer:
         kind, request_id, payload = decode(message)
         if kind == RequestKind.COMMIT:
             self._sink.submit(bytes(payload), _Reply(connection, request_id))
+        elif kind == RequestKind.SYNC:
+            self._sink.request_sync(_SyncReply(connection, request_id))
         elif kind == RequestKind.STATUS and self._sink.is_ready():
             connection.send(encode(AnswerKind.READY, request_id))
         else:
@@ -78,12 +86,36 @@ class _Reply:
         self._request_id = request_id
 
     def __call__(self, outcome: Outcome | OperatingError) -> None:
-        if isinstance(outcome, StorageFullError):
-            answer = encode(AnswerKind.STORAGE_FULL, self._request_id, str(outcome).encode())
-        elif isinstance(outcome, OperatingError):
-            answer = encode(AnswerKind.REFUSED, self._request_id, str(outcome).encode())
+        if isinstance(outcome, OperatingError):
+            answer = encode(_refusal_kind(outcome), self._request_id, str(outcome).encode())
         else:
             answer = encode(AnswerKind.OUTCOME, self._request_id, encode_outcome(outcome))
         # A gateway that is gone will ask again over a new connection, with the same commit id.
         with suppress(ConnectionLostError):
             self._connection.send(answer)
+
+
+class _SyncReply:
+    """Sends the answer to one sync."""
+
+    __slots__ = ("_connection", "_request_id")
+
+    def __init__(self, connection: Connection, request_id: int) -> None:
+        self._connection = connection
+        self._request_id = request_id
+
+    def __call__(self, failure: OperatingError | None) -> None:
+        if failure is None:
+            answer = encode(AnswerKind.SYNCED, self._request_id)
+        else:
+            answer = encode(AnswerKind.REFUSED, self._request_id, str(failure).encode())
+        with suppress(ConnectionLostError):
+            self._connection.send(answer)
+
+
+def _refusal_kind(error: OperatingError) -> AnswerKind:
+    if isinstance(error, StorageFullError):
+        return AnswerKind.STORAGE_FULL
+    if isinstance(error, OverloadedError):
+        return AnswerKind.OVERLOADED
+    return AnswerKind.REFUSED

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rucket.model.errors import (
     CommitUnknownError,
     OperatingError,
+    OverloadedError,
     StorageFullError,
     UnknownFormatError,
 )
@@ -72,6 +73,10 @@ class RemoteCommits:
         payload = encode_command(command)
         outcome: Record = await self._ask(RequestKind.COMMIT, payload, self._timeout_s)
         return outcome
+
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+        await self._ask(RequestKind.SYNC, b"", self._timeout_s)
 
     async def ready(self) -> bool:
         """See `Commits.ready`."""
@@ -141,7 +146,9 @@ class RemoteCommits:
                 promise.set_exception(CommitUnknownError(f"the node's answer is garbled: {error}"))
         elif kind == AnswerKind.STORAGE_FULL:
             promise.set_exception(StorageFullError(str(payload, "utf-8")))
-        elif kind == AnswerKind.READY:
+        elif kind == AnswerKind.OVERLOADED:
+            promise.set_exception(OverloadedError(str(payload, "utf-8")))
+        elif kind in {AnswerKind.READY, AnswerKind.SYNCED}:
             promise.set_result(None)
         else:
             promise.set_exception(CommitUnknownError(str(payload, "utf-8")))

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -130,30 +130,57 @@ class WalMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._appends_total = Counter(
-            "rucket_wal_appends_total", "Entries made durable in the log.", registry=registry
+            "rucket_wal_appends_total", "Entries written to the log.", registry=registry
         )
         self._bytes_total = Counter(
-            "rucket_wal_bytes_total", "Bytes made durable in the log.", registry=registry
+            "rucket_wal_bytes_total", "Bytes written to the log.", registry=registry
         )
         self._fsync_duration_seconds = Histogram(
             "rucket_wal_fsync_duration_seconds",
-            "Time to write and sync a batch of the log.",
+            "Time that a sync of the log took.",
             buckets=SYNC_DURATIONS_S,
             registry=registry,
         )
         self._batch_entries = Histogram(
             "rucket_wal_batch_entries",
-            "Entries that shared a sync of the log.",
+            "Entries that were written to the log together.",
             buckets=BATCH_ENTRIES,
             registry=registry,
         )
+        gauges = {
+            "pending_entries": "Commands that wait for the next batch of the log.",
+            "unsynced_entries": "Entries of the log that a power cut could take.",
+            "unsynced_bytes": "Bytes of these, in the log.",
+            "segments": "Segments of the log.",
+            "size_bytes": "Room that the segments of the log take, about.",
+        }
+        self._gauges = {
+            name: Gauge(
+                f"rucket_wal_{name}", text, registry=registry, multiprocess_mode="livemostrecent"
+            )
+            for name, text in gauges.items()
+        }
 
-    def batch_synced(self, entry_count: int, size_bytes: int, sync_duration_s: float) -> None:
-        """A batch has become durable."""
+    def batch_written(self, entry_count: int, size_bytes: int, pending_count: int) -> None:
+        """A batch is in the log; so many commands wait for the next one."""
         self._appends_total.inc(entry_count)
         self._bytes_total.inc(size_bytes)
-        self._fsync_duration_seconds.observe(sync_duration_s)
         self._batch_entries.observe(entry_count)
+        self._gauges["pending_entries"].set(pending_count)
+
+    def synced(self, duration_s: float) -> None:
+        """The log has been synced."""
+        self._fsync_duration_seconds.observe(duration_s)
+
+    def unsynced(self, entry_count: int, size_bytes: int) -> None:
+        """So much is written, and not yet synced."""
+        self._gauges["unsynced_entries"].set(entry_count)
+        self._gauges["unsynced_bytes"].set(size_bytes)
+
+    def segments(self, count: int, size_bytes: int) -> None:
+        """The log has so many segments, which take so much room, about."""
+        self._gauges["segments"].set(count)
+        self._gauges["size_bytes"].set(size_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,25 @@ class Commits(Protocol):
 
     async def commit(self, command: Record) -> Record:
         """The outcome of `command` (`rucket.state.commands`, `rucket.state.outcomes`), once it is
-        durable and every later snapshot of the index shows it.
+        durable (or what counts as such, `rucket.store.sync_strategy`) and every later snapshot of
+        the index shows it.
 
         A command carries a commit id; one that is retried with the same id happens once and has
         the outcome it had the first time.
 
         Raises:
             StorageFullError: there is no room to commit; nothing happened.
+            OverloadedError: too many wait; nothing happened.
             CommitUnknownError: no answer in time; it may or may not have happened.
+        """
+        ...
+
+    async def sync(self) -> None:
+        """Returns when everything that the index shows at the time of the call survives a power
+        cut; at once where answers wait for that anyway.
+
+        Raises:
+            CommitUnknownError: no answer in time.
         """
         ...
 

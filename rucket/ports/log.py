@@ -30,20 +30,35 @@ RefusePayloads = Callable[[Sequence[bytes], "OperatingError"], None]
 
 
 class Log(Protocol):
-    """An ordered, durable sequence of commands."""
+    """An ordered, durable sequence of commands.
+
+    An entry is durable before it is applied, unless the log was told otherwise: then it is, at the
+    latest, when `sync` returns.
+    """
 
     def submit(self, payload: bytes) -> None:
-        """Queues a command. It reaches the `apply` that `run` was given once it is durable, or
+        """Queues a command. It reaches the `apply` that `run` was given once it is in the log, or
         `refuse` if it could not be put into the log at all.
+
+        Raises:
+            OverloadedError: too many commands wait already; it wasn't taken.
         """
         ...
 
     async def run(self, apply: ApplyEntries, refuse: RefusePayloads) -> None:
-        """Makes submitted commands durable, batch by batch, and hands each batch to `apply`, in
+        """Puts submitted commands into the log, batch by batch, and hands each batch to `apply`, in
         order, exactly once. Those there is no room for go to `refuse`; they are not in the log.
 
         Raises:
             LogFailedError: a write or a sync failed. What was submitted may or may not be durable.
+        """
+        ...
+
+    async def sync(self) -> None:
+        """Returns when every entry that was applied before the call survives a power cut.
+
+        Raises:
+            LogFailedError: a sync failed.
         """
         ...
 
@@ -52,7 +67,7 @@ class Log(Protocol):
         ...
 
     def replay(self, after: int) -> Iterator[Sequence[LogEntry]]:
-        """The durable entries with a sequence number greater than `after`, in batches.
+        """The entries with a sequence number greater than `after`, in batches.
 
         Raises:
             CorruptionError: they aren't all there.
@@ -64,7 +79,7 @@ class Log(Protocol):
         ...
 
     def last_sequence_number(self) -> int:
-        """That of the newest durable entry; 0 in an empty log."""
+        """That of the newest entry; 0 in an empty log."""
         ...
 
     def observe(self, hlc: int) -> None:

@@ -51,6 +51,8 @@ async def collect_garbage(gateway: Gateway) -> int:
     blob_ids = [BlobId(key) for key, _ in rows]
     if not blob_ids:
         return 0
+    # A power cut must not bring back what needs them.
+    await gateway.commits.sync()
     await gateway.tasks.run_blocking(_delete_all, gateway, blob_ids)
     commit_id = gateway.random.token_bytes(ID_SIZE_BYTES)
     await gateway.commits.commit(ForgetGarbage(commit_id, tuple(blob_ids)))

@@ -10,7 +10,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from rucket.model.errors import CorruptionError, OperatingError, UnknownFormatError
+from rucket.model.errors import (
+    CorruptionError,
+    OperatingError,
+    OverloadedError,
+    UnknownFormatError,
+)
 from rucket.state.apply import apply_entries
 from rucket.state.commands import MalformedCommandError, decode_command, encode_command
 from rucket.state.outcomes import Outcome, RecentOutcomes
@@ -152,7 +157,11 @@ class Store:
             waiting.append(done)
             return
         self._waiting[commit_id] = [done]
-        self._log.submit(payload)
+        try:
+            self._log.submit(payload)
+        except OverloadedError as error:
+            del self._waiting[commit_id]
+            done(error)
 
     def _apply(self, entries: Sequence[LogEntry]) -> None:
         assert self._recent is not None
@@ -171,10 +180,33 @@ class Store:
             for done in self._waiting.pop(decode_command(payload).commit_id, ()):
                 done(error)
 
-    def checkpoint(self) -> None:
-        """Makes the index durable, and lets go of the log it no longer needs. Blocks; runs in any
-        thread, beside `run`.
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+        await self._log.sync()
+
+    def request_sync(self, done: Callable[[OperatingError | None], None]) -> None:
+        """Calls `done` once, when everything that the index shows now survives a power cut, or
+        with why that can't be said.
         """
+        self._tasks.spawn(self._sync_for(done), "sync")
+
+    async def _sync_for(self, done: Callable[[OperatingError | None], None]) -> None:
+        try:
+            await self.sync()
+        except OperatingError as error:
+            done(error)
+        else:
+            done(None)
+
+    async def checkpoint(self) -> None:
+        """Makes the index durable, and lets go of the log it no longer needs, beside `run`. The log
+        comes first: what the index shows must not outlive the entries it came from.
+        """
+        await self._log.sync()
+        await self._tasks.run_blocking(self.checkpoint_index)
+
+    def checkpoint_index(self) -> None:
+        """The part of a checkpoint that blocks."""
         durable = self.applied_sequence_number
         self._index.sync()
         self._log.discard_before(durable + 1)

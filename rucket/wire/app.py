@@ -22,6 +22,7 @@ from rucket.model.errors import (
     CommitUnknownError,
     InternalError,
     OperatingError,
+    OverloadedError,
     S3Error,
     ServiceUnavailable,
     SlowDown,
@@ -111,6 +112,8 @@ class _S3Application:
             return await self._dispatch(exchange)
         except S3Error as error:
             return self._error_response(exchange, error)
+        except OverloadedError:
+            return self._error_response(exchange, SlowDown())
         except (StorageFullError, CommitUnknownError) as error:
             message = _UNAVAILABLE_MESSAGES[type(error)]
             return self._error_response(exchange, ServiceUnavailable(message))

@@ -65,6 +65,10 @@ class _StoreCommits:
         """See `Commits.commit`."""
         return await self._store.commit(command)
 
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+        await self._store.sync()
+
     async def ready(self) -> bool:
         """See `Commits.ready`."""
         return self._store.is_ready()

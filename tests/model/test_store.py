@@ -386,7 +386,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def checkpoint(self) -> None:
         """The index becomes durable; log that isn't needed any more goes."""
-        self.node.store.checkpoint()
+        self.node.run(self.node.store.checkpoint())
         self.older_index = None
 
     @rule()

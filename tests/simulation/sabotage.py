@@ -73,6 +73,10 @@ class EagerLog:
         self._apply = apply
         await self._log.run(lambda _: None, refuse)
 
+    async def sync(self) -> None:
+        """See `Log.sync`."""
+        await self._log.sync()
+
     async def read_barrier(self) -> None:
         """See `Log.read_barrier`."""
         await self._log.read_barrier()

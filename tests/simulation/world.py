@@ -276,7 +276,7 @@ class World:
     async def _checkpoint_often(self, store: Store, tasks: SimulatedTasks) -> None:
         while True:
             await tasks.sleep(self.settings.checkpoint_interval_s)
-            await tasks.run_blocking(store.checkpoint)
+            await store.checkpoint()
 
     async def _run_gateway(self, process: Process) -> None:
         gateway = self._make_gateway(process)

@@ -178,4 +178,4 @@ class Client:
 
     async def checkpoint(self) -> None:
         """Does what the node does every now and then."""
-        await self._gateway.tasks.run_blocking(self._node.store.checkpoint)
+        await self._node.store.checkpoint()

@@ -17,13 +17,14 @@ from rucket.state.outcomes import RecentOutcomes
 from rucket.state.rows import find_object_with_content
 from rucket.store.blobs.file_blobs import FileBlobWriter
 from rucket.store.store import Store
+from rucket.store.wal.wal import Wal
 from tests.simulation.sabotage import EagerLog
 from tests.storage.interleaving import take_turns
 from tests.storage.node import Wiring
 from tests.storage.sync_sites import Site, SyncWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rucket.model.errors import OperatingError
     from rucket.model.records import Record
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Decide = Callable[[Site, Call], None]
 
 _TURNS_MISSED = 10
-_WAL = "rucket.store.wal.wal.Wal"
+_SEGMENTS = "rucket.store.wal.segment_files.SegmentFiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,8 @@ class HastyStore(Store):
 class DiscardingStore(Store):
     """Lets go of the log before the index is durable."""
 
-    def checkpoint(self) -> None:
-        """See `Store.checkpoint`."""
+    def checkpoint_index(self) -> None:
+        """See `Store.checkpoint_index`."""
         durable = self.applied_sequence_number
         self._log.discard_before(durable + 1)
         self._index.sync()
@@ -164,8 +165,8 @@ class LateLookingStore(Store):
     between, as anywhere, and for a while.
     """
 
-    def checkpoint(self) -> None:
-        """See `Store.checkpoint`."""
+    def checkpoint_index(self) -> None:
+        """See `Store.checkpoint_index`."""
         self._index.sync()
         for _ in range(_TURNS_MISSED):
             take_turns()
@@ -231,6 +232,7 @@ class _BlobsLast:
         self._tasks = gateway.tasks
         self._blobs = blobs
         self.ready = gateway.commits.ready
+        self.sync = gateway.commits.sync
 
     async def commit(self, command: Record) -> Record:
         """See `Commits.commit`."""
@@ -250,6 +252,7 @@ class _BlobsRemovedFirst:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.ready = gateway.commits.ready
+        self.sync = gateway.commits.sync
 
     async def commit(self, command: Record) -> Record:
         """See `Commits.commit`."""
@@ -266,17 +269,67 @@ def _garbage_removed_first(gateway: Gateway) -> Gateway:
     return replace(gateway, commits=_BlobsRemovedFirst(gateway))
 
 
+class _Unsynced:
+    """Commits that never make anything durable before they say so."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.commit = gateway.commits.commit
+        self.ready = gateway.commits.ready
+
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+
+
+def _garbage_unsynced(gateway: Gateway) -> Gateway:
+    return replace(gateway, commits=_Unsynced(gateway))
+
+
+class BoastfulWal(Wal):
+    """Every frame says that all before it is durable, whether it is or not."""
+
+    def _write(self, payloads: Sequence[bytes], room_bytes: int) -> list[LogEntry]:
+        synced = self.synced_sequence_number
+        self.synced_sequence_number = self.last_sequence_number()
+        try:
+            return super()._write(payloads, room_bytes)
+        finally:
+            self.synced_sequence_number = synced
+
+
+class RashWal(Wal):
+    """Goes on in a new segment though the one before isn't synced."""
+
+    def _start_segment(self, room_bytes: int) -> None:
+        self.synced_sequence_number = self.last_sequence_number()
+        super()._start_segment(room_bytes)
+
+
 ORDERINGS = (
+    Mutant("says that what isn't synced is", Wiring(wal=BoastfulWal), "never"),
+    Mutant(
+        "goes on in a new segment before the old one is durable",
+        Wiring(wal=RashWal),
+        "never, rotation",
+    ),
+    Mutant(
+        "removes blobs before what made them garbage is durable",
+        Wiring(gateway=_garbage_unsynced),
+        "never, garbage",
+    ),
     Mutant("answers before the log is synced", Wiring(store=HastyStore)),
     Mutant("applies before the log is synced", Wiring(log=HastyLog)),
     Mutant("sends a command before its blob is durable", Wiring(gateway=_blobs_after_commands)),
     Mutant(
         "writes into a segment before its name is durable",
-        _postponed(f"{_WAL}._start_segment", "sync_directory", f"{_WAL}._append:write_at"),
+        _postponed(
+            f"{_SEGMENTS}.make_segment",
+            "sync_directory",
+            "rucket.store.wal.wal.Wal._write:write_at",
+        ),
     ),
     Mutant(
         "names a segment before its header is durable",
-        _swapped(f"{_WAL}._start_segment", "sync_data", "sync_directory"),
+        _swapped(f"{_SEGMENTS}.make_segment", "sync_data", "sync_directory"),
     ),
     Mutant(
         "discards the log before the index is synced", Wiring(store=DiscardingStore), "checkpoint"
@@ -293,6 +346,6 @@ ORDERINGS = (
     ),
     Mutant(
         "recovers without writing the last frame again",
-        _left_out(f"{_WAL}._make_durable", "write_at"),
+        _left_out(f"{_SEGMENTS}.make_durable", "write_at"),
     ),
 )

@@ -15,6 +15,7 @@ from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, part_row_key
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.store import Store
+from rucket.store.sync_strategy import ALWAYS, SyncStrategy
 from rucket.store.wal.wal import Wal
 from tests.simulation.final_checks import check_rows
 from tests.simulator.process import SimulatedClock, SimulatedRandom, SimulatedTasks
@@ -86,11 +87,13 @@ class Layout:
 
     Attributes:
         is_interleaved: whether blocking work takes turns at every disk operation.
+        sync: when the log is synced.
     """
 
     segment_size_bytes: int = 16 * 1024
     gateway_count: int = 1
     is_interleaved: bool = False
+    sync: SyncStrategy = ALWAYS
 
 
 class _Random(SimulatedRandom):
@@ -111,6 +114,10 @@ class _Commits:
     async def commit(self, command: Record) -> Record:
         """See `Commits.commit`."""
         return await self._store.commit(command)
+
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+        await self._store.sync()
 
     async def ready(self) -> bool:
         """See `Commits.ready`."""
@@ -138,6 +145,7 @@ class Node:
             clock,
             _Random(self.scheduler, "log"),
             segment_size_bytes=layout.segment_size_bytes,
+            sync=layout.sync,
         )
         self.index: Index = machine.index_file.open(self.process)
         self.store = wiring.store(wiring.log(self.wal), self.index, self.tasks)

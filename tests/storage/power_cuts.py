@@ -22,6 +22,7 @@ from tests.simulation.bodies import make_body
 from tests.storage.node import BUCKET_KEY, Layout, Wiring
 from tests.storage.recording import Life, Moment, Recording
 from tests.storage.survivors import (
+    KILLED,
     Survivor,
     Thoroughness,
     after_failed_sync,
@@ -107,6 +108,10 @@ class Search:
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     @property
+    def _may_lose(self) -> bool:
+        return not self.layout.sync.is_always
+
+    @property
     def _layout_alone(self) -> Layout:
         """That of a life with one client."""
         return replace(self.layout, is_interleaved=False)
@@ -119,8 +124,10 @@ class Search:
         """
         for moment in recording.moments:
             self.cut_count += 1
-            claims = recording.history.claims_at(moment.number)
+            answered = recording.history.claims_at(moment.number)
+            synced = recording.claims_after_loss(moment) if self._may_lose else answered
             for survivor, is_cut_again in self._survivors(recording.name, moment):
+                claims = answered if survivor.label == KILLED else synced
                 name = (
                     f"{recording.name}\n  cut before {moment.number}: {moment.what}"
                     f"\n  left: {survivor.label}"

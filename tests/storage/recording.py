@@ -23,11 +23,19 @@ _PAUSE_S = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a machine holds right before `what` is done."""
+    """What a machine holds right before `what` is done.
+
+    Attributes:
+        synced, applied: the newest entries of the log that were synced, and that were applied.
+        now_s: when it was.
+    """
 
     number: int
     what: str
     image: Image
+    synced: int
+    applied: int
+    now_s: float
 
 
 @dataclass(slots=True)
@@ -37,6 +45,18 @@ class Recording:
     name: str
     moments: list[Moment] = field(default_factory=list)
     history: History = field(default_factory=History)
+
+    def claims_after_loss(self, moment: Moment) -> Claims:
+        """What may be there after `moment`, if everything that wasn't synced then may be lost: what
+        could be there at that moment, or at any since the newest synced entry was applied.
+        """
+        claims = self.history.claims_at(moment.number)
+        for earlier in reversed(self.moments[: moment.number]):
+            if earlier.applied < moment.synced:
+                break
+            for key, bodies in self.history.claims_at(earlier.number).items():
+                claims[key] = claims.get(key, frozenset()) | bodies
+        return claims
 
 
 class Life:
@@ -108,4 +128,8 @@ class Life:
             self._add(what)
 
     def _add(self, what: str) -> None:
-        self.recording.moments.append(Moment(self._now(), what, self._camera.take()))
+        synced = self.node.wal.synced_sequence_number
+        applied = self.node.store.applied_sequence_number
+        now_s = self.node.scheduler.now_s
+        moment = Moment(self._now(), what, self._camera.take(), synced, applied, now_s)
+        self.recording.moments.append(moment)

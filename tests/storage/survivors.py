@@ -36,6 +36,7 @@ _EXTREMES = ("lost", "kept")
 _ZEROS = bytes(4096)
 _NAME_KEEP_PROBABILITIES = (0.0, 0.3, 0.7, 1.0)
 
+KILLED = "killed"
 Contents = tuple[Pages, int]
 
 
@@ -264,7 +265,7 @@ def _settled(
 
 def after_kill(image: Image) -> Survivor:
     """The state that ``kill -9`` of all processes leaves: all of it, durable or not."""
-    return Survivor("killed", image)
+    return Survivor(KILLED, image)
 
 
 def after_failed_sync(image: Image, number: int) -> Iterator[Survivor]:

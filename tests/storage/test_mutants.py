@@ -8,8 +8,8 @@ Mutants that survive, and why:
 
 | left out                     | why no cut can tell                                             |
 |------------------------------|-----------------------------------------------------------------|
-| ``Wal._make_spare:sync_data``| `Wal._start_segment` writes the header into the same file and    |
-|                              | syncs that, zeros included, before the file gets its name. The   |
+| ``SegmentFiles.make_spare:   | `make_segment` writes the header into the same file and          |
+| sync_data``                  | syncs that, zeros included, before the file gets its name. The   |
 |                              | earlier sync is there for its time and its errors: the zeros go  |
 |                              | to the device while nobody waits, and a device that refuses them |
 |                              | costs a spare, not the node.                                     |
@@ -29,7 +29,7 @@ from tests.storage.sync_sites import Site, SyncWatcher, sites_in_source
 from tests.storage.workloads import WORKLOADS
 
 SITES = sites_in_source("store/wal", "store/blobs/file_blobs.py")
-EQUIVALENT = frozenset({"rucket.store.wal.wal.Wal._make_spare:sync_data"})
+EQUIVALENT = frozenset({"rucket.store.wal.segment_files.SegmentFiles.make_spare:sync_data"})
 MUTANTS = {mutant.name: mutant for mutant in (*map(without, SITES), *ORDERINGS)}
 
 ORDER = ("put blob", "rotation", "checkpoint", "overwrite")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from rucket.store.sync_strategy import SyncMode, SyncStrategy
 from tests.storage.images import blank_image
 from tests.storage.node import BUCKET_KEY, DIRECTORIES, Layout, Wiring
 from tests.storage.recording import Life, Recording
@@ -212,7 +213,40 @@ async def _checkpoints_beside_writes(life: Life) -> None:
         await task
 
 
+async def _trickle(life: Life) -> None:
+    client = life.client()
+    for number in range(6):
+        await client.put(f"k{number % 3}", f"t{number}", _INLINE)
+        await client.read("k0")
+        await life.node.tasks.sleep(0.03)
+
+
+async def _bursts(life: Life) -> None:
+    spawn = life.node.tasks.spawn
+    for burst in range(2):
+        running = [
+            spawn(life.client().put(f"k{number}", f"b{burst}-{number}", _INLINE), "put")
+            for number in range(5)
+        ]
+        for task in running:
+            await task
+    await life.node.tasks.sleep(0.5)
+    await life.client().put("k0", "after a pause", _BLOB)
+
+
+async def _checkpoint_in_between(life: Life) -> None:
+    client = life.client()
+    await client.put("k1", "c1", _INLINE)
+    await client.put("k2", "c2", _INLINE)
+    await client.checkpoint()
+    await client.put("k1", "c3", _INLINE)
+    await client.delete("k2")
+
+
 _TINY = Layout(segment_size_bytes=12 * 1024)
+_PERIODIC = SyncStrategy(SyncMode.PERIODIC, period_s=0.1)
+_THRESHOLD = SyncStrategy(SyncMode.THRESHOLD, threshold_operations=3, idle_s=0.2)
+_NEVER = SyncStrategy(SyncMode.NEVER)
 
 WORKLOADS = {
     workload.name: workload
@@ -240,5 +274,22 @@ WORKLOADS = {
             _checkpoints_beside_writes,
             layout=Layout(segment_size_bytes=8 * 1024, is_interleaved=True),
         ),
+        Workload("periodic", _trickle, layout=Layout(64 * 1024, sync=_PERIODIC)),
+        Workload("periodic, rotation", _rotation, layout=replace(_TINY, sync=_PERIODIC)),
+        Workload("threshold", _bursts, layout=Layout(64 * 1024, sync=_THRESHOLD)),
+        Workload(
+            "threshold, interleaved",
+            _bursts,
+            layout=Layout(12 * 1024, is_interleaved=True, sync=_THRESHOLD),
+        ),
+        Workload("never", _trickle, layout=Layout(64 * 1024, sync=_NEVER)),
+        Workload("never, rotation", _rotation, layout=replace(_TINY, sync=_NEVER)),
+        Workload(
+            "never, checkpoint", _checkpoint_in_between, layout=Layout(64 * 1024, sync=_NEVER)
+        ),
+        Workload(
+            "never, garbage", _garbage, _before_overwrites, layout=Layout(64 * 1024, sync=_NEVER)
+        ),
     )
 }
+"""By name; those with a strategy other than `always` are called after it."""

@@ -192,6 +192,9 @@ class FakeCommits:
         with self._index.transaction() as transaction:
             return apply_entries([entry], transaction, self._recent)[0][1]
 
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+
     async def ready(self) -> bool:
         """See `Commits.ready`."""
         return self.is_ready

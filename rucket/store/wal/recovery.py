@@ -19,6 +19,7 @@ break the promise the log exists for.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,14 @@ class SegmentEnd:
         offset: of the byte after the last frame.
         chain: what a frame written there would be chained to.
         last_sequence_number: that of the last record up to here.
-        last_frame_offset: where the last frame begins; None if there is none.
+        unsynced_offset: where the first frame begins that no later one knows durable; None where
+            there is no frame.
     """
 
     offset: int
     chain: int
     last_sequence_number: int
-    last_frame_offset: int | None = None
+    unsynced_offset: int | None = None
 
 
 def read_frames(
@@ -69,6 +71,7 @@ def read_frames(
     header = decode_segment_header(data[:BLOCK_SIZE_BYTES], name)
     view = memoryview(data)
     end = SegmentEnd(BLOCK_SIZE_BYTES, header.chain, header.first_sequence_number - 1)
+    unsynced: deque[tuple[int, int]] = deque()
     while successor is None or end.offset < successor.previous_end:
         frame = decode_frame(view, end.offset, header.salt)
         if (
@@ -78,8 +81,11 @@ def read_frames(
         ):
             _refuse_damage(name, view, end, header.salt, successor)
             break
+        unsynced.append((frame.last_sequence_number, end.offset))
+        while unsynced[0][0] <= frame.synced_sequence_number and len(unsynced) > 1:
+            unsynced.popleft()
         end = SegmentEnd(
-            end.offset + frame.size_bytes, frame.crc, frame.last_sequence_number, end.offset
+            end.offset + frame.size_bytes, frame.crc, frame.last_sequence_number, unsynced[0][1]
         )
         yield frame, end
     if successor is not None and (successor.previous_end, successor.previous_chain) != (

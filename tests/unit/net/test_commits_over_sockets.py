@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from rucket.model.errors import CommitUnknownError, OperatingError, StorageFullError
+from rucket.model.errors import (
+    CommitUnknownError,
+    LogFailedError,
+    OperatingError,
+    OverloadedError,
+    StorageFullError,
+)
 from rucket.net.commit_protocol import AnswerKind, RequestKind, decode, encode, encode_hello
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
@@ -37,6 +43,9 @@ class _Sink:
     def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
         self.commit_ids.append(decode_command(payload).commit_id)
         done(self.answer)
+
+    def request_sync(self, done: Callable[[OperatingError | None], None]) -> None:
+        done(self.answer if isinstance(self.answer, OperatingError) else None)
 
     def is_ready(self) -> bool:
         return self.ready
@@ -100,6 +109,40 @@ def test_a_full_node_says_so(
         async with _gateway(str(tmp_path / "node.sock")) as commits:
             with pytest.raises(StorageFullError, match="no room"):
                 await commits.commit(_COMMAND)
+        listener.close()
+
+    run(scenario())
+
+
+def test_an_overloaded_node_says_so(
+    run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path
+) -> None:
+    """Nothing happened, and the client is asked to come again."""
+
+    async def scenario() -> None:
+        sink = _Sink(OverloadedError("too many"))
+        listener = await CommitServer(sink, UnixSockets()).listen(str(tmp_path / "node.sock"))
+        async with _gateway(str(tmp_path / "node.sock")) as commits:
+            with pytest.raises(OverloadedError, match="too many"):
+                await commits.commit(_COMMAND)
+        listener.close()
+
+    run(scenario())
+
+
+def test_a_sync_is_answered_when_it_is_done_or_has_failed(
+    run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path
+) -> None:
+    """Whoever asked must know which."""
+
+    async def scenario() -> None:
+        sink = _Sink(Committed(7))
+        listener = await CommitServer(sink, UnixSockets()).listen(str(tmp_path / "node.sock"))
+        async with _gateway(str(tmp_path / "node.sock")) as commits:
+            await commits.sync()
+            sink.answer = LogFailedError("I/O error")
+            with pytest.raises(CommitUnknownError, match="I/O error"):
+                await commits.sync()
         listener.close()
 
     run(scenario())

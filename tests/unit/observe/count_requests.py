@@ -20,7 +20,7 @@ def main() -> None:
         metrics.observe("GetObject", 200, 0.002, 10, 1000, "")
     metrics.observe("PutObject", 404, 9.0, 0, 0, "NoSuchBucket")
     metrics.fold()
-    WalMetrics().batch_synced(3, 300, 0.001)
+    WalMetrics().batch_written(3, 300, 0)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

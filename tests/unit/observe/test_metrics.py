@@ -64,13 +64,21 @@ def test_the_log_is_measured() -> None:
     registry = CollectorRegistry()
     metrics = WalMetrics(registry)
 
-    metrics.batch_synced(5, 1000, 0.002)
-    metrics.batch_synced(1, 200, 0.002)
+    metrics.batch_written(5, 1000, 0)
+    metrics.batch_written(1, 200, 7)
+    metrics.synced(0.002)
+    metrics.unsynced(6, 1200)
+    metrics.segments(2, 128)
 
     assert value(registry, "rucket_wal_appends_total") == 6
     assert value(registry, "rucket_wal_bytes_total") == 1200
-    assert value(registry, "rucket_wal_fsync_duration_seconds_count") == 2
+    assert value(registry, "rucket_wal_fsync_duration_seconds_count") == 1
     assert value(registry, "rucket_wal_batch_entries_bucket", le="1.0") == 1
+    assert value(registry, "rucket_wal_pending_entries") == 7
+    assert value(registry, "rucket_wal_unsynced_entries") == 6
+    assert value(registry, "rucket_wal_unsynced_bytes") == 1200
+    assert value(registry, "rucket_wal_segments") == 2
+    assert value(registry, "rucket_wal_size_bytes") == 128
 
 
 def test_what_is_stored_is_asked_when_read() -> None:

@@ -66,6 +66,9 @@ class DirectCommits:
             outcomes = apply_entries([entry], transaction, RecentOutcomes(transaction))
         return outcomes[0][1]
 
+    async def sync(self) -> None:
+        """See `Commits.sync`."""
+
     async def ready(self) -> bool:
         """See `Commits.ready`."""
         return True

@@ -167,7 +167,7 @@ def test_an_index_ahead_of_a_log_that_was_shortened_is_refused(tmp_path: Path) -
         async with _running(tmp_path) as (store, _, _):
             for number in range(first, first + count):
                 await store.commit(CreateBucket(_id(number), f"bucket-{number}", "owner"))
-            store.checkpoint()
+            await store.checkpoint()
 
     asyncio.run(fill(0, 3))
     asyncio.run(fill(3, 3))

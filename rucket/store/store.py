@@ -2,7 +2,9 @@
 
 Order, for every command: into the log, synced, applied, the index committed, answered. Nothing can
 be read before it is durable, and nothing is answered before it can be read. The log may be one
-node's WAL or, later, Raft: the store doesn't know.
+node's WAL or, later, Raft: the store doesn't know. Nor does it know whether the log was told
+to sync later (`rucket.store.sync_strategy`); what must not outlive its log entries waits for
+`Log.sync`.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ async def fill(node: Node, objects: SmallObjects) -> Filled:
 async def _checkpoint_often(node: Node) -> None:
     while True:
         await asyncio.sleep(CHECKPOINT_INTERVAL_S)
-        await node.tasks.run_blocking(node.store.checkpoint)
+        await node.store.checkpoint()
 
 
 def list_all(index: IndexReader) -> int:
@@ -223,7 +223,7 @@ async def measure(directory: Path, objects: SmallObjects) -> Figures:
     replayed_count = node.open()
     restart_s = time.perf_counter() - started
     anonymous_bytes = anonymous_memory_bytes()
-    node.store.checkpoint()
+    await node.store.checkpoint()
     reader = SqliteIndexReader(str(node.index_path))
     started = time.perf_counter()
     listed_count = list_all(reader)

@@ -132,7 +132,7 @@ class Search:
                     f"{recording.name}\n  cut before {moment.number}: {moment.what}"
                     f"\n  left: {survivor.label}"
                 )
-                self._try(name, survivor, claims, is_cut_again=is_cut_again)
+                self._try(name, survivor, claims, synced if is_cut_again else None)
 
     def _survivors(self, name: str, moment: Moment) -> Iterator[tuple[Survivor, bool]]:
         seed = f"{name}/{moment.number}"
@@ -148,17 +148,20 @@ class Search:
             for survivor in after_failed_sync(moment.image, int(is_sync[1])):
                 yield survivor, True
 
-    def _try(self, name: str, survivor: Survivor, claims: Claims, *, is_cut_again: bool) -> None:
+    def _try(
+        self, name: str, survivor: Survivor, claims: Claims, if_cut_again: Claims | None
+    ) -> None:
         key = (fingerprint(survivor.image), hash(frozenset(claims.items())))
         if key in self._seen:
             return
         self._seen.add(key)
         self.state_count += 1
         life = Life(name, survivor.image, self.wiring, self._layout_alone, claims)
-        if is_cut_again:
+        if if_cut_again is not None:
+            life.recording.if_cut = if_cut_again
             life.start_recording()
         recording = come_back(life, name, claims)
-        if not is_cut_again:
+        if if_cut_again is None:
             return
         plan = Plan(self.plan.second_cut, kills=False)
         second = replace(self, plan=plan, state_count=0, cut_count=0)

@@ -40,17 +40,26 @@ class Moment:
 
 @dataclass(slots=True)
 class Recording:
-    """The moments of a life, and what its clients know at each."""
+    """The moments of a life, and what its clients know at each.
+
+    Attributes:
+        if_cut: what may be there, too, where power is cut before the log has been read back: a
+            killed process leaves what nobody has synced.
+    """
 
     name: str
     moments: list[Moment] = field(default_factory=list)
     history: History = field(default_factory=History)
+    if_cut: Claims = field(default_factory=dict)
 
     def claims_after_loss(self, moment: Moment) -> Claims:
         """What may be there after `moment`, if everything that wasn't synced then may be lost: what
         could be there at that moment, or at any since the newest synced entry was applied.
         """
         claims = self.history.claims_at(moment.number)
+        if not moment.synced:
+            for key, bodies in self.if_cut.items():
+                claims[key] = claims.get(key, frozenset()) | bodies
         for earlier in reversed(self.moments[: moment.number]):
             if earlier.applied < moment.synced:
                 break

@@ -60,6 +60,7 @@ class Workload:
         async def live(life: Life) -> None:
             await life.client().make_bucket()
             await self.before(life)
+            await life.node.store.sync()
             life.start_recording()
             await self.script(life)
 

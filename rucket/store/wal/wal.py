@@ -21,7 +21,7 @@ from __future__ import annotations
 import logging
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rucket.model.errors import (
     CorruptionError,
@@ -40,6 +40,7 @@ from rucket.store.wal.frame import (
     encode_frame,
     frame_size_bytes,
 )
+from rucket.store.wal.observer import QuietWalObserver
 from rucket.store.wal.recovery import SegmentEnd, check_succession, read_frames
 from rucket.store.wal.segment_files import SegmentFiles, Spare, segment_name
 from rucket.store.wal.turns import Turns
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from rucket.ports.log import ApplyEntries, RefusePayloads
     from rucket.ports.random import Random
     from rucket.ports.tasks import Promise, Task, Tasks
+    from rucket.store.wal.observer import WalObserver
 
 SEGMENT_SIZE_BYTES = 32 * 1024 * 1024
 PENDING_ENTRY_COUNT_MAX = 16_384
@@ -60,42 +62,6 @@ _BATCH_SIZE_BYTES_MAX = 4 * 1024 * 1024
 _BATCH_ENTRY_COUNT_MAX = 4096
 
 _logger = logging.getLogger(__name__)
-
-
-class WalObserver(Protocol):
-    """Is told how the log does. Each method is called on one thread at a time."""
-
-    def batch_written(self, entry_count: int, size_bytes: int, pending_count: int) -> None:
-        """A batch is in the log; so many commands wait for the next one."""
-        ...
-
-    def synced(self, duration_s: float) -> None:
-        """The log has been synced."""
-        ...
-
-    def unsynced(self, entry_count: int, size_bytes: int) -> None:
-        """So much is written, and not yet synced."""
-        ...
-
-    def segments(self, count: int, size_bytes: int) -> None:
-        """The log has so many segments, which take so much room, about."""
-        ...
-
-
-class QuietWalObserver:
-    """Nobody looks."""
-
-    def batch_written(self, entry_count: int, size_bytes: int, pending_count: int) -> None:
-        """See `WalObserver.batch_written`."""
-
-    def synced(self, duration_s: float) -> None:
-        """See `WalObserver.synced`."""
-
-    def unsynced(self, entry_count: int, size_bytes: int) -> None:
-        """See `WalObserver.unsynced`."""
-
-    def segments(self, count: int, size_bytes: int) -> None:
-        """See `WalObserver.segments`."""
 
 
 class Wal:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from rucket.runtime.deadlines import Deadlines
+from rucket.runtime.worker_threads import WorkerThreads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -51,7 +52,8 @@ class AsyncioTasks:
 
     def __init__(self, thread_count: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._executor = ThreadPoolExecutor(thread_count, thread_name_prefix="blocking")
+        self._threads = WorkerThreads(self._loop, thread_count)
+        self._deadlines = Deadlines(self._loop)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -76,15 +78,13 @@ class AsyncioTasks:
 
     async def run_blocking(self, work: Callable[..., T], *arguments: Any) -> T:
         """See `Tasks.run_blocking`."""
-        # Shielded, because cancelling the future would drop work that is still queued.
-        call = self._loop.run_in_executor(self._executor, partial(work, *arguments))
-        return await asyncio.shield(call)
+        result: T = await self._threads.call(work, arguments)
+        return result
 
     async def within(self, seconds: float, awaitable: Awaitable[T]) -> T:
         """See `Tasks.within`."""
-        async with asyncio.timeout(seconds):
-            return await awaitable
+        return await self._deadlines.within(seconds, awaitable)
 
     def close(self) -> None:
         """Waits for blocking work that has begun."""
-        self._executor.shutdown(wait=True, cancel_futures=False)
+        self._threads.close()

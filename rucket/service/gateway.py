@@ -27,9 +27,9 @@ class ConfiguredUser:
     is_root: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServiceSettings:
-    """Settings that requests depend on.
+    """Settings that requests depend on. There is one of them: it is equal to itself alone.
 
     Attributes:
         region: where buckets are made, and what signatures are scoped to.

@@ -7,6 +7,7 @@ Index rows are read with every request, so that a change is in force at once in 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rucket.service.authorization.requester import Requester
@@ -33,9 +34,9 @@ def find_credentials(gateway: Gateway, access_key_id: str) -> Credentials | None
     Raises:
         CorruptionError: its secret can't be opened.
     """
-    for configured in gateway.settings.users:
-        if configured.access_key_id == access_key_id:
-            return Credentials(_configured_requester(configured), configured.secret_access_key)
+    configured = _configured_credentials(gateway.settings).get(access_key_id)
+    if configured is not None:
+        return configured
     with gateway.index.snapshot() as snapshot:
         access_key = find_access_key(snapshot, access_key_id)
         user = None if access_key is None else find_user(snapshot, access_key.user_name)
@@ -43,6 +44,15 @@ def find_credentials(gateway: Gateway, access_key_id: str) -> Credentials | None
         return None
     secret = sealer_of(gateway.settings.sealing_key).open(access_key)
     return Credentials(_requester(user), secret)
+
+
+@lru_cache(maxsize=16)
+def _configured_credentials(settings: ServiceSettings) -> dict[str, Credentials]:
+    """Those of the configuration, by access key; of two users with the same one, the first's."""
+    return {
+        user.access_key_id: Credentials(_configured_requester(user), user.secret_access_key)
+        for user in reversed(settings.users)
+    }
 
 
 def display_name_of(settings: ServiceSettings, snapshot: Snapshot, canonical_id: str) -> str:

@@ -24,6 +24,7 @@ u16. A value is one byte of format_version, then MessagePack.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from rucket.ports.index import Snapshot, Transaction
 
 ROW_FORMAT_VERSION = 1
+_REMEMBERED_BUCKETS_MAX = 64
 _PREFIX = bytes([ROW_FORMAT_VERSION])
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
@@ -183,10 +185,14 @@ def access_key_attribute(user_name: str, access_key_id: str = "") -> bytes:
     return ordered("access_key") + ordered(user_name) + access_key_id.encode()
 
 
+# Every request reads the row of its bucket, and nearly always that of the request before.
+_bucket = lru_cache(maxsize=_REMEMBERED_BUCKETS_MAX)(BUCKET.decode)
+
+
 def find_bucket(snapshot: Snapshot, name: str) -> BucketInfo | None:
     """The bucket called `name`."""
     value = snapshot.get(Table.BUCKETS, name.encode())
-    return None if value is None else BUCKET.decode(value)
+    return None if value is None else _bucket(value)
 
 
 def find_statistics(snapshot: Snapshot, bucket_id: int) -> BucketStatistics | None:

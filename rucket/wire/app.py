@@ -31,7 +31,7 @@ from rucket.model.errors import (
 from rucket.state.rows import find_bucket
 from rucket.wire import admin
 from rucket.wire.authentication import authenticate
-from rucket.wire.body import RequestBody, read_promises, read_small
+from rucket.wire.body import NO_BODY, RequestBody, read_promises, read_small
 from rucket.wire.error_document import render, status_of
 from rucket.wire.exchange import ClientDisconnectedError, Exchange, close_pieces
 from rucket.wire.operation import S3Request, S3Response
@@ -44,6 +44,7 @@ from rucket.wire.unsupported_headers import refuse_unsupported_headers
 if TYPE_CHECKING:
     from rucket.service.gateway import Gateway
     from rucket.wire.asgi import Application, Receive, Scope, Send
+    from rucket.wire.operation import Body
     from rucket.wire.sigv4.signature import SigningContext
 
 HEALTH_PREFIX = b"/minio/health/"
@@ -59,6 +60,7 @@ _UNAVAILABLE_MESSAGES: dict[type[OperatingError], str] = {
     CommitUnknownError: "It isn't known yet whether this was carried out. Look, or try again.",
 }
 _ADMIN_OPERATION = "Admin"
+_METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
 def make_app(gateway: Gateway, observer: RequestObserver | None = None) -> Application:
@@ -182,7 +184,9 @@ class _S3Application:
 
     def _body(
         self, exchange: Exchange, context: SigningContext | None, *, checksum_covers_body: bool
-    ) -> RequestBody:
+    ) -> Body:
+        if exchange.incoming.has_ended and exchange.method in _METHODS_WITHOUT_BODY:
+            return NO_BODY
         promises = read_promises(
             exchange.headers, context, checksum_covers_body=checksum_covers_body
         )

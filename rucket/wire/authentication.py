@@ -7,8 +7,9 @@ claims nothing is anonymous: what it may do is for the operation to decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rucket.model.errors import AccessDenied, InvalidAccessKeyId, InvalidToken
 from rucket.service.authorization.requester import ANONYMOUS, Requester
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from rucket.wire.sigv4.canonical_request import SignedRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
-    """Who made a request.
+class Authenticated(msgspec.Struct, frozen=True):
+    """Who made a request. A Struct, because one is made for every request.
 
     Attributes:
         context: what the body is framed and verified by; None where the request says nothing.

@@ -269,6 +269,26 @@ class RequestBody:
         )
 
 
+class NoBody:
+    """The body of a request that has none and needs none, as nearly every GET; a `Body`."""
+
+    size_bytes: int | None = 0
+
+    async def read(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def hashers(self) -> list[Hasher]:
+        """Nothing has to be seen."""
+        return []
+
+    def verify(self) -> None:
+        """Nothing was promised that anybody would look at."""
+
+
+NO_BODY = NoBody()
+
+
 def has_body(headers: Mapping[str, str]) -> bool:
     """Whether the headers announce a body. Source: RFC 9112 §6.3."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,9 +54,8 @@ class Body(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class S3Request:
-    """A request whose sender is known.
+class S3Request(msgspec.Struct, frozen=True):
+    """A request whose sender is known. A Struct, because one is made for every request.
 
     Attributes:
         headers: lower-case names; repeated headers joined with ``,``.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 _logger = logging.getLogger("rucket.wire")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReport:
-    """A request that is over.
+class RequestReport(msgspec.Struct, frozen=True):
+    """A request that is over. A Struct, because one is made for every request.
 
     Attributes:
         remote: the client's address.

@@ -13,8 +13,10 @@ general purpose buckets".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rucket.model.errors import InvalidArgument
 from rucket.model.names import check_object_key
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from rucket.model.names import ObjectKey
 
 PARAMETERS_MAX = 256
+_REMEMBERED_HOSTS_MAX = 256
+_REMEMBERED_HOST_LENGTH_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTarget:
-    """What a request is about.
+class RequestTarget(msgspec.Struct, frozen=True):
+    """What a request is about. A Struct, because one is made for every request.
 
     Args:
         bucket: as given, not checked for being a possible name; None for the service itself.
@@ -146,6 +149,18 @@ def _key(raw_key: bytes) -> ObjectKey | None:
 
 def _bucket_of_host(host: str, domains: tuple[str, ...]) -> str | None:
     """The labels in front of the longest of ``domains`` that the host lies below."""
+    # Anybody can make us remember texts, so that long ones aren't.
+    if len(host) > _REMEMBERED_HOST_LENGTH_MAX:
+        return _find_bucket_of_host(host, domains)
+    return _remembered_bucket_of_host(host, domains)
+
+
+@lru_cache(maxsize=_REMEMBERED_HOSTS_MAX)
+def _remembered_bucket_of_host(host: str, domains: tuple[str, ...]) -> str | None:
+    return _find_bucket_of_host(host, domains)
+
+
+def _find_bucket_of_host(host: str, domains: tuple[str, ...]) -> str | None:
     name = host.lower()
     if name[-1:] != "]":
         before, colon, port = name.rpartition(":")

@@ -16,6 +16,9 @@ from rucket.ports.index import Row, Table
 _CRC: Final = struct.Struct("<I")
 _VALUE_SEEDS: Final = {table: crc32c(bytes([table, 0])) for table in Table}
 _KEY_SIZE_BYTES_MAX: Final = 4096  # twice that of an object, each of its zeros written as two bytes
+
+# The CRC over bytes and their own CRC is the same whatever the bytes are; with the key's length in
+# it, it is one constant for each length. So one look at a whole row tells whether its check fits.
 _RESIDUES: Final = [crc32c(_CRC.pack(size_bytes)) for size_bytes in range(_KEY_SIZE_BYTES_MAX)]
 _ATTACHMENT_SEEDS: Final = {table: crc32c(bytes([table, 1])) for table in Table}
 
@@ -41,12 +44,7 @@ def checked_value(table: Table, key: bytes, stored: bytes) -> bytes:
 
 
 def checked_values(table: Table, rows: list[Row]) -> list[Row]:
-    """As `checked_value`, for the thousand rows of a scan.
-
-    A CRC over bytes and their own check is the same whatever the bytes are; the key's length in the
-    check makes that one constant for each length. So one look at each row tells, and all that is
-    left to do for it is in C.
-    """
+    """As `checked_value`, for the thousand rows of a scan: what is left to do for each is in C."""
     seed = _VALUE_SEEDS[table]
     try:
         fit = [crc32c(key + stored, seed) == _RESIDUES[len(key)] for key, stored in rows]
@@ -70,6 +68,11 @@ def checked_by_format_1(table: Table, key: bytes, stored: bytes) -> bytes:
 
 
 def _checked(table: Table, key: bytes, stored: bytes, seed: int | None) -> bytes:
+    try:
+        if seed is not None and crc32c(key + stored, seed) == _RESIDUES[len(key)]:
+            return stored[: -_CRC.size]
+    except (TypeError, IndexError):
+        pass  # no bytes, or a key longer than any: looked at more closely
     try:
         content = stored[: -_CRC.size]
         check = crc32c(content, crc32c(key, seed or 0))

@@ -78,19 +78,59 @@ _DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # n
 _BEFORE_BYTES = {table: f"SELECT 1 FROM t{table} WHERE key < x'' LIMIT 1" for table in Table}  # noqa: S608
 
 
-@contextmanager
-def _sqlite_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except apsw.FullError as error:
-        raise StorageFullError(f"no room left for {path}: free or add space") from error
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError) as error:
-        # Our statements are right: an SQLError says that a table isn't there any more.
-        raise CorruptionError(path, str(error)) from error
-    except UnicodeDecodeError as error:
-        raise CorruptionError(path, "a row has text where there are only bytes") from error
-    except (apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError) as error:
-        raise DeviceError(f"{path}: {error}") from error
+class _SqliteErrors:
+    """A context that raises what the `Index` port promises in place of SQLite's own errors."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self.translate(error)
+
+    def translate(self, error: BaseException) -> None:
+        """Raises another error for one of SQLite's; returns for any other."""
+        path = self._path
+        if isinstance(error, apsw.FullError):
+            raise StorageFullError(f"no room left for {path}: free or add space") from error
+        if isinstance(
+            error, apsw.CorruptError | apsw.NotADBError | apsw.SQLError | apsw.TooBigError
+        ):
+            # Our statements are right: an SQLError says that a table isn't there any more.
+            raise CorruptionError(path, str(error)) from error
+        if isinstance(error, UnicodeDecodeError):
+            raise CorruptionError(path, "a row has text where there are only bytes") from error
+        if isinstance(error, apsw.IOError | apsw.ReadOnlyError | apsw.CantOpenError):
+            raise DeviceError(f"{path}: {error}") from error
+
+
+class _Snapshots:
+    """The context of a snapshot. Every request enters it, so there is one for a connection, and
+    no generator is made to run in it.
+    """
+
+    __slots__ = ("_errors", "_execute", "_rows")
+
+    def __init__(self, connection: apsw.Connection, rows: _SqliteRows, path: str) -> None:
+        self._execute = connection.execute
+        self._rows = rows
+        self._errors = _SqliteErrors(path)
+
+    def __enter__(self) -> _SqliteRows:
+        with self._errors:
+            self._execute("BEGIN")
+        return self._rows
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        with self._errors:
+            self._execute("COMMIT")
+        if error is not None:
+            self._errors.translate(error)
 
 
 def _check_order(table: Table, start: bytes, keys: list[bytes]) -> None:
@@ -171,12 +211,13 @@ class SqliteIndexReader:
             self._connection = apsw.Connection(path, flags=flags)
         except apsw.CantOpenError as error:
             raise DataDirectoryError(f"there is no index at {path}") from error
-        with _sqlite_errors(path):
+        with _SqliteErrors(path):
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             _configure(self._connection, _READER_CACHE_KIB)
             self._connection.execute("PRAGMA query_only = ON")
             _check_format(self._connection, path)
         self._rows = _SqliteRows(self._connection)
+        self._snapshots = _Snapshots(self._connection, self._rows, path)
 
     def structure_problems(self, size_bytes_max: int | None = None) -> list[str]:
         """What SQLite finds wrong with its pages: the order of rows, lists of free pages. Blocks
@@ -198,15 +239,9 @@ class SqliteIndexReader:
         except (apsw.Error, UnicodeDecodeError) as error:
             return [str(error)]
 
-    @contextmanager
-    def snapshot(self) -> Iterator[_SqliteRows]:
+    def snapshot(self) -> _Snapshots:
         """See `IndexReader.snapshot`."""
-        with _sqlite_errors(self._path):
-            self._connection.execute("BEGIN")
-            try:
-                yield self._rows
-            finally:
-                self._connection.execute("COMMIT")
+        return self._snapshots
 
     def close(self) -> None:
         """Gives the files back."""
@@ -224,7 +259,7 @@ class SqliteIndex:
     def __init__(self, path: str, disk: Disk) -> None:
         self._path = path
         self._disk = disk
-        with _sqlite_errors(path):
+        with _SqliteErrors(path):
             self._connection = apsw.Connection(path)
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             self._connection.execute(f"PRAGMA page_size = {_PAGE_SIZE_BYTES}")
@@ -233,6 +268,7 @@ class SqliteIndex:
             _configure(self._connection, _WRITER_CACHE_KIB)
             self._make_or_check()
         self._rows = _SqliteRows(self._connection)
+        self._snapshots = _Snapshots(self._connection, self._rows, path)
 
     def _make_or_check(self) -> None:
         if self._connection.pragma("user_version") or self._has_tables():
@@ -258,20 +294,14 @@ class SqliteIndex:
     def _has_tables(self) -> bool:
         return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").get)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[_SqliteRows]:
+    def snapshot(self) -> _Snapshots:
         """See `IndexReader.snapshot`. Not within a transaction."""
-        with _sqlite_errors(self._path):
-            self._connection.execute("BEGIN")
-            try:
-                yield self._rows
-            finally:
-                self._connection.execute("COMMIT")
+        return self._snapshots
 
     @contextmanager
     def transaction(self) -> Iterator[_SqliteRows]:
         """See `Index.transaction`."""
-        with _sqlite_errors(self._path):
+        with _SqliteErrors(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._rows
@@ -294,7 +324,7 @@ class SqliteIndex:
             wal.sync_data()
         finally:
             wal.close()
-        with _sqlite_errors(self._path):
+        with _SqliteErrors(self._path):
             connection = apsw.Connection(self._path)
             connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             try:

@@ -18,9 +18,10 @@ Header: Transferring Payload in a Single Chunk".
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from rucket.wire.percent_encoding import uri_encode
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(msgspec.Struct, frozen=True):
     """What of a request can be signed, exactly as it came.
 
     Args:

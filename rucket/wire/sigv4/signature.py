@@ -4,8 +4,9 @@ Verification has two steps, so that the caller looks up the secret in between::
 
     parse(request)  ->  ParsedSignature  ->  (secret)  ->  verify(...)  ->  SigningContext
 
-Nothing of a ``ParsedSignature`` is to be believed before ``verify`` has returned. Source: S3 API
-Reference, "Authenticating Requests (AWS Signature Version 4)".
+Nothing of a ``ParsedSignature`` is to be believed before ``verify`` has returned. What is made for
+every request is a Struct: a frozen dataclass that C fills in, in a tenth of the time. Source: S3
+API Reference, "Authenticating Requests (AWS Signature Version 4)".
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rucket.model.errors import AccessDenied, MissingSecurityHeader, SignatureDoesNotMatch
 from rucket.wire.sigv4.canonical_request import SignedRequest, canonical_request, string_to_sign
@@ -71,8 +74,7 @@ class CredentialScope:
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedSignature:
+class ParsedSignature(msgspec.Struct, frozen=True):
     """A request's claim to be signed, not verified yet.
 
     Args:
@@ -98,8 +100,7 @@ class ParsedSignature:
     security_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SigningContext:
+class SigningContext(msgspec.Struct, frozen=True):
     """A verified request: what its body's chunks are signed with.
 
     Args:
@@ -194,7 +195,7 @@ def check_headers_are_signed(headers: Mapping[str, str], signed: frozenset[str])
     """
     if "host" not in headers:
         raise MissingSecurityHeader(MissingHeaderName="host")
-    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    unsigned = [name for name in headers if name not in signed and name.startswith("x-amz-")]
     if "host" not in signed:
         unsigned.append("host")
     if unsigned:

@@ -28,6 +28,22 @@ class TestAuthentication:
 
         run(scenario)
 
+    def test_what_a_get_says_of_a_body_it_has_not_is_not_looked_at(self) -> None:
+        """As S3 does it; a PUT without a body is held to what it says of it."""
+
+        async def scenario(setting: Setting) -> None:
+            await setting.alice.request("PUT", "/bucket")
+            await setting.alice.request("PUT", "/bucket/key", b"x")
+            headers = {"content-md5": "no digest"}
+
+            read = await setting.alice.request("GET", "/bucket/key", headers=headers)
+            written = await setting.alice.request("PUT", "/bucket/key", headers=headers)
+
+            assert (read.status, read.body) == (200, b"x")
+            assert (written.status, written.error_code) == (400, "InvalidDigest")
+
+        run(scenario)
+
     def test_an_unknown_access_key_is_refused(self) -> None:
         """A key that nobody has is InvalidAccessKeyId."""
 

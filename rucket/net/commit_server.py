@@ -13,6 +13,8 @@ from rucket.net.commit_protocol import (
     decode,
     encode,
     encode_hello,
+    encode_position,
+    split_position,
 )
 from rucket.ports.transport import Connection, ConnectionLostError
 from rucket.state.outcomes import Outcome, encode_outcome
@@ -26,9 +28,18 @@ if TYPE_CHECKING:
 class CommitSink(Protocol):
     """Where commands go (`rucket.store.store.Store`)."""
 
-    def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
+    applied_sequence_number: int
+    """How far the log has been applied."""
+
+    def submit(
+        self,
+        payload: bytes,
+        done: Callable[[Outcome | OperatingError], None],
+        first_sent_at: int | None = None,
+    ) -> None:
         """Takes an encoded command; calls `done` once, with what became of it or why it wasn't
-        taken.
+        taken. One that was sent before, when the log had been applied up to `first_sent_at`, isn't
+        carried out a second time.
         """
         ...
 
@@ -56,7 +67,7 @@ class CommitServer:
 
     async def _serve(self, connection: Connection) -> None:
         messages = await connection.receive()
-        connection.send(encode_hello())
+        connection.send(encode_hello(self._sink.applied_sequence_number))
         check_hello(messages[0])
         messages = messages[1:]
         while True:
@@ -67,7 +78,10 @@ class CommitServer:
     def _answer(self, message: bytes, connection: Connection) -> None:
         kind, request_id, payload = decode(message)
         if kind == RequestKind.COMMIT:
-            self._sink.submit(bytes(payload), _Reply(connection, request_id))
+            self._sink.submit(bytes(payload), self._reply(connection, request_id))
+        elif kind == RequestKind.REPEATED_COMMIT:
+            position, command = split_position(payload)
+            self._sink.submit(bytes(command), self._reply(connection, request_id), position)
         elif kind == RequestKind.SYNC:
             self._sink.request_sync(_SyncReply(connection, request_id))
         elif kind == RequestKind.STATUS and self._sink.is_ready():
@@ -75,13 +89,17 @@ class CommitServer:
         else:
             connection.send(encode(AnswerKind.REFUSED, request_id, b"not ready"))
 
+    def _reply(self, connection: Connection, request_id: int) -> _Reply:
+        return _Reply(self._sink, connection, request_id)
+
 
 class _Reply:
     """Sends the answer to one commit."""
 
-    __slots__ = ("_connection", "_request_id")
+    __slots__ = ("_connection", "_request_id", "_sink")
 
-    def __init__(self, connection: Connection, request_id: int) -> None:
+    def __init__(self, sink: CommitSink, connection: Connection, request_id: int) -> None:
+        self._sink = sink
         self._connection = connection
         self._request_id = request_id
 
@@ -89,7 +107,9 @@ class _Reply:
         if isinstance(outcome, OperatingError):
             answer = encode(_refusal_kind(outcome), self._request_id, str(outcome).encode())
         else:
-            answer = encode(AnswerKind.OUTCOME, self._request_id, encode_outcome(outcome))
+            position = encode_position(self._sink.applied_sequence_number)
+            payload = position + encode_outcome(outcome)
+            answer = encode(AnswerKind.OUTCOME, self._request_id, payload)
         # A gateway that is gone will ask again over a new connection, with the same commit id.
         with suppress(ConnectionLostError):
             self._connection.send(answer)

@@ -1,13 +1,16 @@
 """The gateway's side of the commit protocol: the `Commits` port over a connection to the node.
 
 While the node restarts, commits wait; they are sent again over the next connection. A command
-carries its commit id, so that one the node had taken before it went away isn't taken twice.
+carries its commit id, so that one the node had taken before it went away isn't taken twice; and one
+that is sent again says since when, so that the node can tell whether it still knows
+(`rucket.net.commit_protocol`).
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rucket.model.errors import (
@@ -24,6 +27,8 @@ from rucket.net.commit_protocol import (
     decode,
     encode,
     encode_hello,
+    encode_position,
+    split_position,
 )
 from rucket.ports.transport import Connection, ConnectionLostError
 from rucket.state.commands import encode_command
@@ -40,6 +45,32 @@ _RECONNECT_DELAY_S = 0.05
 _STATUS_TIMEOUT_S = 2.0
 
 
+@dataclass(slots=True)
+class _Question:
+    """What waits for an answer.
+
+    Attributes:
+        first_sent_at: the node's position, as far as it was known when this was sent first; None
+            before that.
+    """
+
+    request_id: int
+    kind: RequestKind
+    payload: bytes
+    promise: Promise[Any]
+    first_sent_at: int | None = None
+
+    def message(self, position: int) -> bytes:
+        """What is sent, now that this position is known."""
+        if self.first_sent_at is None:
+            self.first_sent_at = position
+            return encode(self.kind, self.request_id, self.payload)
+        if self.kind is not RequestKind.COMMIT:
+            return encode(self.kind, self.request_id, self.payload)
+        payload = encode_position(self.first_sent_at) + self.payload
+        return encode(RequestKind.REPEATED_COMMIT, self.request_id, payload)
+
+
 class RemoteCommits:
     """Commits through the node process that listens at `endpoint`.
 
@@ -53,7 +84,8 @@ class RemoteCommits:
         self._tasks = tasks
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
-        self._waiting: dict[int, tuple[bytes, Promise[Any]]] = {}
+        self._waiting: dict[int, _Question] = {}
+        self._position = 0
         self._last_request_id = 0
         self._task: Task[None] | None = None
 
@@ -91,15 +123,14 @@ class RemoteCommits:
     async def _ask(self, kind: RequestKind, payload: bytes, timeout_s: float) -> Any:
         self._last_request_id += 1
         request_id = self._last_request_id
-        message = encode(kind, request_id, payload)
-        promise = self._tasks.promise()
-        self._waiting[request_id] = (message, promise)
+        question = _Question(request_id, kind, payload, self._tasks.promise())
+        self._waiting[request_id] = question
         if self._connection is not None:
             # `_run` notices a lost connection as well, and sends it again.
             with suppress(ConnectionLostError):
-                self._connection.send(message)
+                self._connection.send(question.message(self._position))
         try:
-            return await self._tasks.within(timeout_s, promise)
+            return await self._tasks.within(timeout_s, question.promise)
         except TimeoutError as error:
             raise CommitUnknownError("the node didn't answer in time") from error
         finally:
@@ -123,10 +154,10 @@ class RemoteCommits:
     async def _use(self, connection: Connection) -> None:
         connection.send(encode_hello())
         messages = await connection.receive()
-        check_hello(messages[0])
+        self._position = check_hello(messages[0])
         self._connection = connection
-        for message, _ in list(self._waiting.values()):
-            connection.send(message)
+        for question in list(self._waiting.values()):
+            connection.send(question.message(self._position))
         messages = messages[1:]
         while True:
             for message in messages:
@@ -138,11 +169,12 @@ class RemoteCommits:
         waiting = self._waiting.get(request_id)
         if waiting is None:
             return
-        promise = waiting[1]
+        promise = waiting.promise
         if kind == AnswerKind.OUTCOME:
             try:
-                promise.set_result(decode_outcome(payload))
-            except MalformedOutcomeError as error:
+                self._position, encoded = split_position(payload)
+                promise.set_result(decode_outcome(encoded))
+            except (ConnectionLostError, MalformedOutcomeError) as error:
                 promise.set_exception(CommitUnknownError(f"the node's answer is garbled: {error}"))
         elif kind == AnswerKind.STORAGE_FULL:
             promise.set_exception(StorageFullError(str(payload, "utf-8")))

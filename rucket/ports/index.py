@@ -78,6 +78,10 @@ class Transaction(Snapshot, Protocol):
         """Removes the row at `key`, if there is one."""
         ...
 
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """Removes the rows with start <= key < stop."""
+        ...
+
 
 class IndexReader(Protocol):
     """Read access, from any process of the node."""

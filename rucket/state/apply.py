@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.state import bucket_rules, multipart_rules, object_rules, user_rules
+from rucket.state.batched_rows import BatchedRows
 from rucket.state.commands import (
     AbortMultipartUpload,
     Command,
@@ -55,15 +56,18 @@ def apply_entries(
         CorruptionError: a row isn't what was written.
     """
     outcomes: list[tuple[bytes, Outcome]] = []
+    rows = BatchedRows(transaction)
     for entry in entries:
         command = decode_command(entry.payload)
         outcome = recent.get(command.commit_id)
         if outcome is None:
-            outcome = apply_command(command, entry.hlc, transaction)
-            recent.remember(transaction, entry.sequence_number, command.commit_id, outcome)
+            outcome = apply_command(command, entry.hlc, rows)
+            recent.remember(rows, entry.sequence_number, command.commit_id, outcome)
+        recent.advance(rows, entry.sequence_number)
         outcomes.append((command.commit_id, outcome))
     if entries:
-        put_applied_position(transaction, entries[-1].sequence_number, entries[-1].hlc)
+        put_applied_position(rows, entries[-1].sequence_number, entries[-1].hlc)
+    rows.flush()
     return outcomes
 
 

@@ -2,24 +2,38 @@
 
 `RecentOutcomes` remembers the outcomes of the last commands by commit id, so that a command that is
 retried because its answer was lost happens once and is answered as the first time. It is itself a
-function of the log: a ring of rows, and a dictionary over it.
+function of the log: rows by place in the log, and a dictionary over them.
+
+New rows go to the right edge of their table and old ones leave at its left, many at a time, so
+that keeping them costs a commit next to nothing. Which ones are kept depends on the place in the
+log alone, never on batches or restarts (`first_kept`).
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.model.names import ID_SIZE_BYTES
 from rucket.model.records import UNDECODABLE, Checksum, Record
 from rucket.ports.index import Table
+from rucket.state.rows import applied_position
 
 if TYPE_CHECKING:
     from rucket.ports.index import Snapshot, Transaction
 
-OUTCOME_COUNT_MAX = 16_384
-"""How many outcomes are kept: far more than all gateways can have in flight at once."""
+OUTCOME_COUNT_MIN = 16_384
+"""So many of the newest commands have their outcomes kept, at least: far more than all gateways can
+have in flight at once. A gateway that repeats a command later than that is told that what became of
+it is unknown (`rucket.store.store`)."""
+
+_FORGOTTEN_AT_ONCE = 1024
+_ROWS_PER_SCAN = 4096
 
 
 class Committed(Record, frozen=True, tag=1):
@@ -63,12 +77,13 @@ class MalformedOutcomeError(ValueError):
     """The bytes aren't an outcome."""
 
 
-_SLOT = struct.Struct(">I")
+OUTCOME_ROW_FORMAT_VERSION = 2
+_PREFIX = bytes([OUTCOME_ROW_FORMAT_VERSION])
+_KEY = struct.Struct(">Q")
+_OUTCOME_OFFSET = len(_PREFIX) + ID_SIZE_BYTES
+
 _encoder = msgspec.msgpack.Encoder()
 _outcome_decoder: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
-_row_decoder: msgspec.msgpack.Decoder[tuple[int, bytes, Outcome]] = msgspec.msgpack.Decoder(
-    tuple[int, bytes, Outcome]
-)
 
 
 def encode_outcome(outcome: Outcome) -> bytes:
@@ -88,45 +103,86 @@ def decode_outcome(message: bytes | memoryview) -> Outcome:
         raise MalformedOutcomeError(str(error)) from error
 
 
-def decode_outcome_row(value: bytes) -> tuple[int, bytes, Outcome]:
-    """Sequence number, commit id and outcome of the command that an OUTCOMES row is about;
-    msgspec.DecodeError for anything else.
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """A row of OUTCOMES: what became of the command at a place in the log."""
+
+    sequence_number: int
+    commit_id: bytes
+    outcome: Outcome
+
+
+def encode_outcome_row(row: OutcomeRow) -> tuple[bytes, bytes]:
+    """The key and the value of the row."""
+    value = _PREFIX + row.commit_id + _encoder.encode(row.outcome)
+    return _KEY.pack(row.sequence_number), value
+
+
+def decode_outcome_row(key: bytes, value: bytes) -> OutcomeRow:
+    """The row with this key and value.
+
+    Raises:
+        UnknownFormatError: a newer Rucket wrote it.
+        CorruptionError: it isn't a row of this table.
     """
+    if len(key) != _KEY.size or len(value) < _OUTCOME_OFFSET:
+        raise CorruptionError("a row of Outcome", "it has another size")
+    if value[:1] != _PREFIX:
+        raise UnknownFormatError("a row of Outcome", value[0], OUTCOME_ROW_FORMAT_VERSION)
     try:
-        return _row_decoder.decode(value)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise msgspec.DecodeError(str(error)) from error
+        outcome = decode_outcome(memoryview(value)[_OUTCOME_OFFSET:])
+    except MalformedOutcomeError as error:
+        raise CorruptionError("a row of Outcome", str(error)) from error
+    return OutcomeRow(_KEY.unpack(key)[0], value[len(_PREFIX) : _OUTCOME_OFFSET], outcome)
+
+
+def first_kept(sequence_number: int) -> int:
+    """The first command whose outcome is kept when that of `sequence_number` has been added."""
+    newest_step = sequence_number // _FORGOTTEN_AT_ONCE * _FORGOTTEN_AT_ONCE
+    return max(1, newest_step - OUTCOME_COUNT_MIN + 1)
 
 
 class RecentOutcomes:
-    """The outcomes of the newest `OUTCOME_COUNT_MAX` commands, by commit id."""
+    """The outcomes of the newest commands, by commit id.
+
+    Attributes:
+        first_kept: every command from this place in the log on is remembered, if it was carried
+            out.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._by_commit_id: dict[bytes, Outcome] = {}
-        self._commit_ids: dict[bytes, bytes] = {}  # by slot
-        for slot, value in snapshot.scan(Table.OUTCOMES, b"", None, OUTCOME_COUNT_MAX):
-            _, commit_id, outcome = decode_outcome_row(value)
-            self._by_commit_id[commit_id] = outcome
-            self._commit_ids[slot] = commit_id
+        self._by_commit_id: dict[bytes, tuple[int, Outcome]] = {}  # in log order
+        self.first_kept = 1
+        start = b""
+        while rows := snapshot.scan(Table.OUTCOMES, start, None, _ROWS_PER_SCAN):
+            for key, value in rows:
+                row = decode_outcome_row(key, value)
+                self._by_commit_id[row.commit_id] = row.sequence_number, row.outcome
+            start = rows[-1][0] + b"\0"
+        self.first_kept = first_kept(applied_position(snapshot)[0])
 
     def get(self, commit_id: bytes) -> Outcome | None:
         """What became of the command, if it is among the newest."""
-        return self._by_commit_id.get(commit_id)
+        found = self._by_commit_id.get(commit_id)
+        return None if found is None else found[1]
 
     def remember(
         self, transaction: Transaction, sequence_number: int, commit_id: bytes, outcome: Outcome
     ) -> None:
-        """Keeps an outcome, over the one that is `OUTCOME_COUNT_MAX` places before it.
+        """Keeps the outcome of a command that was carried out just now."""
+        row = OutcomeRow(sequence_number, commit_id, outcome)
+        transaction.put(Table.OUTCOMES, *encode_outcome_row(row))
+        self._by_commit_id[commit_id] = sequence_number, outcome
 
-        A repeated command leaves its place as it is, so what is forgotten goes by place: in memory
-        there is exactly what a restart would read from the rows.
+    def advance(self, transaction: Transaction, sequence_number: int) -> None:
+        """Forgets those that are no longer kept after the command at `sequence_number`, which may
+        have been carried out before.
         """
-        slot = _SLOT.pack(sequence_number % OUTCOME_COUNT_MAX)
-        transaction.put(
-            Table.OUTCOMES, slot, _encoder.encode((sequence_number, commit_id, outcome))
-        )
-        replaced = self._commit_ids.get(slot)
-        if replaced is not None:
-            del self._by_commit_id[replaced]
-        self._by_commit_id[commit_id] = outcome
-        self._commit_ids[slot] = commit_id
+        first = first_kept(sequence_number)
+        if first == self.first_kept:
+            return
+        transaction.delete_range(Table.OUTCOMES, b"", _KEY.pack(first))
+        items = self._by_commit_id.items()
+        for commit_id, _ in list(takewhile(lambda item: item[1][0] < first, items)):
+            del self._by_commit_id[commit_id]
+        self.first_kept = first

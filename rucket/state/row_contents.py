@@ -23,7 +23,7 @@ from rucket.model.records import (
 )
 from rucket.ports.index import Table
 from rucket.state import rows
-from rucket.state.outcomes import OUTCOME_COUNT_MAX, decode_outcome_row
+from rucket.state.outcomes import decode_outcome_row, first_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -153,12 +153,9 @@ def _user_attribute(key: bytes, value: bytes) -> DecodedRow:
 
 
 def _outcome(key: bytes, value: bytes) -> DecodedRow:
-    sequence_number, commit_id, outcome = decode_outcome_row(value)
-    (slot,) = _U32.unpack(key)
-    if slot != sequence_number % OUTCOME_COUNT_MAX:
-        raise ValueError(f"the outcome of record {sequence_number} is in slot {slot}")
-    fields = {"sequence_number": sequence_number, "commit_id": commit_id, "outcome": outcome}
-    return DecodedRow({"slot": slot}, fields)
+    row = decode_outcome_row(key, value)
+    fields = {"commit_id": row.commit_id, "outcome": row.outcome}
+    return DecodedRow({"sequence_number": row.sequence_number}, fields)
 
 
 _DECODERS: dict[Table, Callable[[bytes, bytes], DecodedRow]] = {
@@ -217,13 +214,16 @@ def _bucket_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
 
 
 def _outcome_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
-    assert isinstance(row.value, dict)
+    sequence_number = int(row.key["sequence_number"])
     try:
         position, _ = rows.applied_position(snapshot)
     except CorruptionError as error:
         return [error.detail]
-    is_behind = position < row.value["sequence_number"]
-    return [f"the position says that only {position} records are shown"] if is_behind else []
+    if position < sequence_number:
+        return [f"the position says that only {position} records are shown"]
+    if sequence_number < first_kept(position):
+        return ["it is older than what is kept"]
+    return []
 
 
 def _owned_bucket_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:

@@ -15,10 +15,11 @@
 | USERS             | name                                     | User                         |
 | USER_ATTRIBUTES   | ordered(attribute), the attribute's text | user name                    |
 | ACCESS_KEYS       | access key id                            | AccessKey                    |
-| OUTCOMES          | see `rucket.state.outcomes`              |                              |
+| OUTCOMES          | sequence number (u64)                    | see below                    |
 
 Numbers in keys are big-endian, so that byte order is their order; bucket ids are u64, part numbers
-u16. A value is one byte of format_version, then MessagePack.
+u16. A value is one byte of format_version, then MessagePack. OUTCOMES: one byte of format_version
+(2), the commit id (16 bytes), then the outcome as MessagePack (`rucket.state.outcomes`).
 """
 
 from __future__ import annotations

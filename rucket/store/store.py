@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rucket.model.errors import (
+    CommitUnknownError,
     CorruptionError,
     OperatingError,
     OverloadedError,
@@ -140,9 +141,16 @@ class Store:
         outcome: Record = await promise
         return outcome
 
-    def submit(self, payload: bytes, done: Done) -> None:
+    def submit(self, payload: bytes, done: Done, first_sent_at: int | None = None) -> None:
         """Takes an encoded command. `done` is called once, with what became of it or why it
         wasn't taken. One whose commit id is known already isn't carried out again.
+
+        Args:
+            payload: the command.
+            done: the answer goes there.
+            first_sent_at: None for a command that was never sent before. Otherwise how far the log
+                had been applied, at least, when it was sent first: if outcomes since then have been
+                forgotten, it may be one of those, and is answered with CommitUnknownError.
         """
         assert self._recent is not None
         try:
@@ -157,6 +165,14 @@ class Store:
         waiting = self._waiting.get(commit_id)
         if waiting is not None:
             waiting.append(done)
+            return
+        if first_sent_at is not None and first_sent_at + 1 < self._recent.first_kept:
+            done(
+                CommitUnknownError(
+                    f"it was sent when the log held {first_sent_at} records; what became of those "
+                    f"before record {self._recent.first_kept} is no longer known"
+                )
+            )
             return
         self._waiting[commit_id] = [done]
         try:

@@ -112,6 +112,10 @@ class TimedRows:
         """See `Transaction.delete`."""
         self._timed(lambda: self._rows.delete(table, key))
 
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """See `Transaction.delete_range`."""
+        self._timed(lambda: self._rows.delete_range(table, start, stop))
+
     def _timed(self, call: Callable[[], T]) -> T:
         started = time.perf_counter()
         try:

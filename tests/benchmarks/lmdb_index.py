@@ -7,6 +7,7 @@ it pays for what the log has paid for already.
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,11 @@ class LmdbRows:
         """See `Transaction.delete`."""
         self._transaction.delete(key, db=self._rows[table])
         self._transaction.delete(key, db=self._attachments[table])
+
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """See `Transaction.delete_range`."""
+        for key, _ in self.scan(table, start, stop, sys.maxsize):
+            self.delete(table, key)
 
 
 class LmdbIndex:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import apsw
+import msgspec
 import pytest
 
 from rucket.daemon.offline_check import verify_data_directory
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError, OutdatedFormatError
 from rucket.ports.index import Table
+from rucket.state.outcomes import Outcome, RecentOutcomes
 from rucket.store.index.sqlite_index import INDEX_FORMAT_VERSION, SqliteIndex, SqliteIndexReader
 from tests.golden.directories import Row, unpack
 
@@ -25,16 +27,29 @@ def _rows(index: SqliteIndex) -> list[Row]:
         ]
 
 
+def _without_outcomes(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row[0] is not Table.OUTCOMES]
+
+
 def test_an_index_of_format_1_is_migrated(tmp_path: Path) -> None:
-    """Row by row the same, with checks of the current format."""
+    """Row by row the same, but for OUTCOMES; with checks of the current format."""
     rows = unpack("format-1", tmp_path / "data")
     path = str(tmp_path / "data/index/index.db")
 
     index = SqliteIndex(path, OsDisk())
     migrated = _rows(index)
+    with index.snapshot() as snapshot:
+        recent = RecentOutcomes(snapshot)
     index.close()
 
-    assert migrated == rows
+    assert _without_outcomes(migrated) == _without_outcomes(rows)
+    outcomes = [
+        msgspec.msgpack.decode(row[2], type=tuple[int, bytes, Outcome])
+        for row in rows
+        if row[0] is Table.OUTCOMES
+    ]
+    assert outcomes
+    assert all(recent.get(commit_id) == outcome for _, commit_id, outcome in outcomes)
     assert apsw.Connection(path).pragma("user_version") == INDEX_FORMAT_VERSION == 2
     assert verify_data_directory(tmp_path / "data", None).problems == []
 

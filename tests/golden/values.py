@@ -42,7 +42,15 @@ from rucket.state.commands import (
     WriteCondition,
     encode_command,
 )
-from rucket.state.outcomes import Committed, Conflicted, Outcome, Rejected, encode_outcome
+from rucket.state.outcomes import (
+    Committed,
+    Conflicted,
+    Outcome,
+    OutcomeRow,
+    Rejected,
+    encode_outcome,
+    encode_outcome_row,
+)
 from rucket.store.blobs.layout import encode_tail
 from rucket.store.scrub_cursor_file import encode_cursor
 from rucket.store.wal.frame import SegmentHeader, encode_frame
@@ -139,4 +147,6 @@ def golden_bytes() -> dict[str, bytes]:
         files[name] = files.get(name, b"") + encode_command(command)
     for outcome in OUTCOMES:
         files[f"outcome-{type(outcome).__name__}.v1"] = encode_outcome(outcome)
+        row = encode_outcome_row(OutcomeRow(7, ID, outcome))
+        files["row-outcome.v2"] = files.get("row-outcome.v2", b"") + b"".join(row)
     return files

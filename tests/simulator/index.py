@@ -7,6 +7,7 @@ cut, the rows are those of some commit: that of the last `sync` or any later one
 
 from __future__ import annotations
 
+import sys
 import zlib
 from bisect import bisect_left, insort
 from contextlib import contextmanager
@@ -180,6 +181,11 @@ class SimulatedTransaction(SimulatedSnapshot):
         """See `Transaction.delete`."""
         self._process.check_alive()
         self.changes[table, key] = None
+
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """See `Transaction.delete_range`."""
+        for key, _ in self.scan(table, start, stop, sys.maxsize):
+            self.delete(table, key)
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
         """See `Snapshot.scan`."""

@@ -129,13 +129,18 @@ class _ForeseenOutcomeError(Exception):
 class HastyStore(Store):
     """Answers a write of an object as soon as it is taken, with the outcome it is going to have."""
 
-    def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
+    def submit(
+        self,
+        payload: bytes,
+        done: Callable[[Outcome | OperatingError], None],
+        first_sent_at: int | None = None,
+    ) -> None:
         """See `Store.submit`."""
         if not isinstance(decode_command(payload), PutObject | DeleteObject):
-            super().submit(payload, done)
+            super().submit(payload, done, first_sent_at)
             return
         done(self._foresee(payload))
-        super().submit(payload, lambda _: None)
+        super().submit(payload, lambda _: None, first_sent_at)
 
     def _foresee(self, payload: bytes) -> Outcome:
         sequence_number = self._log.last_sequence_number() + 1

@@ -157,6 +157,14 @@ class FakeIndex:
         if self._rows[table].pop(key, None) is not None:
             del self._keys[table][bisect_left(self._keys[table], key)]
 
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """See `Transaction.delete_range`."""
+        keys = self._keys[table]
+        first, last = bisect_left(keys, start), bisect_left(keys, stop)
+        for key in keys[first:last]:
+            del self._rows[table][key]
+        del keys[first:last]
+
     def sync(self) -> None:
         """See `Index.sync`."""
 

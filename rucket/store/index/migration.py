@@ -3,7 +3,8 @@ as it was.
 
 | from | what changes                                                                    |
 |------|---------------------------------------------------------------------------------|
-| 1    | checks of rows cover the table, value or attachment, and the length of the key  |
+| 1    | checks of rows cover the table, value or attachment, and the length of the key; |
+|      | OUTCOMES: rows by place in the log (`rucket.state.outcome_conversion`)          |
 
 Every row is verified by its old check before it gets a new one: damage is not covered up.
 """

@@ -30,6 +30,7 @@ from rucket.model.errors import (
     UnknownFormatError,
 )
 from rucket.ports.index import Row, Table, WholeRow
+from rucket.state.outcome_conversion import convert_outcomes
 from rucket.store.index.migration import migrate_from_1
 from rucket.store.index.row_check import (
     attachment_with_check,
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
 INDEX_FORMAT_VERSION = 2
 _APPLICATION_ID = 0x524B5449  # "RKTI"
 _PAGE_SIZE_BYTES = 4096
-_WRITER_CACHE_KIB = 64 * 1024
+# Not more: whenever a B-tree was balanced, SQLite looks through its whole cache at the commit. What
+# isn't in it is read from the mapped file.
+_WRITER_CACHE_KIB = 8 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000
@@ -73,6 +76,10 @@ _SCAN_WHOLE = {
 }
 _PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
 _DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
+_DELETE_RANGE = {
+    table: f"DELETE FROM t{table} WHERE key >= ? AND key < ?"  # noqa: S608
+    for table in Table
+}
 
 # Values of every other type come before those of bytes.
 _BEFORE_BYTES = {table: f"SELECT 1 FROM t{table} WHERE key < x'' LIMIT 1" for table in Table}  # noqa: S608
@@ -190,6 +197,10 @@ class _SqliteRows:
         """See `Transaction.delete`."""
         self._execute(_DELETE[table], (key,))
 
+    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
+        """See `Transaction.delete_range`."""
+        self._execute(_DELETE_RANGE[table], (start, stop))
+
 
 class SqliteIndexReader:
     """The `IndexReader` port: one connection, for one thread at a time.
@@ -266,8 +277,8 @@ class SqliteIndex:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA wal_autocheckpoint = 0")
             _configure(self._connection, _WRITER_CACHE_KIB)
+            self._rows = _SqliteRows(self._connection)
             self._make_or_check()
-        self._rows = _SqliteRows(self._connection)
         self._snapshots = _Snapshots(self._connection, self._rows, path)
 
     def _make_or_check(self) -> None:
@@ -289,6 +300,7 @@ class SqliteIndex:
     def _migrate(self) -> None:
         with self._connection:
             migrate_from_1(self._connection.execute)
+            convert_outcomes(self._rows)
             self._connection.execute(f"PRAGMA user_version = {INDEX_FORMAT_VERSION}")
 
     def _has_tables(self) -> bool:

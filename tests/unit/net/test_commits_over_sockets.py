@@ -38,10 +38,19 @@ class _Sink:
     def __init__(self, answer: Outcome | OperatingError, *, ready: bool = True) -> None:
         self.answer = answer
         self.ready = ready
+        self.applied_sequence_number = 41
         self.commit_ids: list[bytes] = []
+        self.first_sent_at: list[int | None] = []
 
-    def submit(self, payload: bytes, done: Callable[[Outcome | OperatingError], None]) -> None:
+    def submit(
+        self,
+        payload: bytes,
+        done: Callable[[Outcome | OperatingError], None],
+        first_sent_at: int | None = None,
+    ) -> None:
         self.commit_ids.append(decode_command(payload).commit_id)
+        self.first_sent_at.append(first_sent_at)
+        self.applied_sequence_number += 1
         done(self.answer)
 
     def request_sync(self, done: Callable[[OperatingError | None], None]) -> None:
@@ -173,12 +182,12 @@ def test_a_node_that_takes_no_commands_is_not_ready(
 def test_what_was_not_answered_is_sent_again_over_the_next_connection(
     run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path
 ) -> None:
-    """With the same commit id, so that the node knows it again."""
+    """With the same commit id, so that the node knows it again, and since when it may know it."""
     seen: list[bytes] = []
 
     async def breaks_off(connection: Connection) -> None:
         messages = list(await connection.receive())
-        connection.send(encode_hello())
+        connection.send(encode_hello(7))
         while len(messages) < 2:
             messages.extend(await connection.receive())
         seen.append(bytes(decode(messages[1])[2]))
@@ -196,8 +205,29 @@ def test_what_was_not_answered_is_sent_again_over_the_next_connection(
             second = await CommitServer(sink, UnixSockets()).listen(endpoint)
 
             assert await waiting == Committed(1)
+            await commits.commit(_COMMAND)
             second.close()
+        assert sink.first_sent_at == [7, None]
         assert sink.commit_ids[0] == decode_command(seen[0]).commit_id == _COMMAND.commit_id
+
+    run(scenario())
+
+
+def test_what_was_never_sent_is_no_repetition(
+    run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path
+) -> None:
+    """However long it had to wait for a node; what the node says of its position counts."""
+
+    async def scenario() -> None:
+        endpoint = str(tmp_path / "node.sock")
+        sink = _Sink(Committed(1))
+        async with _gateway(endpoint) as commits:
+            waiting = asyncio.ensure_future(commits.commit(_COMMAND))
+            await asyncio.sleep(0)
+            listener = await CommitServer(sink, UnixSockets()).listen(endpoint)
+            await waiting
+            listener.close()
+        assert sink.first_sent_at == [None]
 
     run(scenario())
 
@@ -228,14 +258,17 @@ def _answering(answer: bytes) -> Callable[[Connection], Awaitable[None]]:
     return handler
 
 
+@pytest.mark.parametrize(
+    "answer", [b"\xc1", b"", bytes(8) + b"\xc1"], ids=["short", "empty", "no outcome"]
+)
 def test_a_garbled_answer_is_no_answer(
-    run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path
+    run: Callable[[Coroutine[object, object, None]], None], tmp_path: Path, answer: bytes
 ) -> None:
     """The connection goes on."""
 
     async def scenario() -> None:
         endpoint = str(tmp_path / "node.sock")
-        listener = await UnixSockets().listen(endpoint, _answering(b"\xc1"))
+        listener = await UnixSockets().listen(endpoint, _answering(answer))
         async with _gateway(endpoint) as commits:
             for _ in range(2):
                 with pytest.raises(CommitUnknownError, match="garbled"):

@@ -40,6 +40,22 @@ def test_a_committed_row_is_seen_by_another_connection(index: SqliteIndex, tmp_p
     assert row == (b"value", b"attachment" * 1000)
 
 
+def test_a_range_of_rows_is_removed_and_no_other(index: SqliteIndex) -> None:
+    """From its start, up to but without its stop, in one table."""
+    keys = [b"a", b"b", b"b\0", b"c", b"d"]
+    with index.transaction() as transaction:
+        for key in keys:
+            transaction.put(Table.OUTCOMES, key, b"v")
+            transaction.put(Table.GARBAGE, key, b"v")
+
+        transaction.delete_range(Table.OUTCOMES, b"b", b"c")
+
+    with index.snapshot() as snapshot:
+        outcomes = snapshot.scan(Table.OUTCOMES, b"", None, 10)
+        assert [key for key, _ in outcomes] == [b"a", b"c", b"d"]
+        assert len(snapshot.scan(Table.GARBAGE, b"", None, 10)) == len(keys)
+
+
 def test_a_snapshot_stays_as_it_was(index: SqliteIndex, tmp_path: Path) -> None:
     """While others commit."""
     reader = SqliteIndexReader(str(tmp_path / "index.db"))

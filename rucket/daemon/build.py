@@ -199,4 +199,5 @@ def _service_settings(settings: Settings, directory: DataDirectory, now_ms: int)
         body_size_bytes_max=settings.server.max_body_size_bytes,
         requests_in_flight_max=settings.server.requests_in_flight_max,
         body_idle_timeout_s=settings.server.body_idle_timeout_s,
+        body_bytes_per_s_min=settings.server.body_bytes_per_s_min,
     )

@@ -11,11 +11,12 @@ import os
 from typing import TYPE_CHECKING
 
 from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings, HTTP2Settings
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from rucket.daemon.build import build_gateway
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.daemon.connection_limit import ACCEPTED_ON_TOP, ConnectionLimit, count_sockets
 from rucket.daemon.request_recorder import RequestRecorder
 from rucket.wire.app import make_app
 
@@ -37,13 +38,16 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         pretty=settings.logging.format == "pretty",
     )
     recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
-    server = _server(settings, make_app(parts.gateway, recorder))
+    limit = ConnectionLimit(settings.server.max_connections, count_sockets)
+    limiting = parts.tasks.spawn(limit.watch(parts.tasks), "connection-limit")
+    server = _server(settings, make_app(parts.gateway, recorder, limit.turns_away))
     serving = asyncio.ensure_future(server.serve())
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
+    limiting.cancel()
     recording.cancel()
     recorder.close()
     parts.commits.close()
@@ -57,15 +61,15 @@ def _server(settings: Settings, app: object) -> Server:
         address=server.bind_address.host,
         port=server.bind_address.port,
         interface=Interfaces.ASGINL,
-        http=HTTPModes.auto,
+        # Telling HTTP/2 apart takes the first bytes, for which there is no time-out.
+        http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=server.max_connections,
+        backpressure=server.max_connections + ACCEPTED_ON_TOP,
         http1_settings=HTTP1Settings(
             header_read_timeout=int(server.header_timeout_s * _MS),
             max_buffer_size=server.max_header_size_bytes,
         ),
-        http2_settings=HTTP2Settings(max_headers_size=server.max_header_size_bytes),
         log_enabled=False,
         ssl_cert=server.tls_cert,
         ssl_key=server.tls_key,

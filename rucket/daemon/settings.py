@@ -121,15 +121,18 @@ class ServerSettings(Section):
 
     Obeyed by the supervisor: bind (probed), workers, shutdown_timeout_s. By every gateway process:
     bind, tls_cert, tls_key, max_connections, max_header_size_bytes, header_timeout_s (its HTTP
-    server); region, domains, body_idle_timeout_s, requests_in_flight_max, max_body_size_bytes
-    (its `ServiceSettings`).
+    server); region, domains, body_idle_timeout_s, body_bytes_per_s_min, requests_in_flight_max,
+    max_body_size_bytes (its `ServiceSettings`).
 
     Attributes:
         workers: gateway processes; one per usable core unless said.
         shutdown_timeout_s: how long a shutdown may take before what is left is killed.
-        max_connections: open connections per worker.
-        header_timeout_s: how long the head of a request may take.
+        max_connections: open connections per worker; further ones are answered SlowDown and
+            closed.
+        header_timeout_s: how long the head of a request may take, and a connection be idle.
         body_idle_timeout_s: how long a client may send nothing while its body is awaited.
+        body_bytes_per_s_min: how many bytes a client must send a second, on average and not
+            counting its first `body_idle_timeout_s`.
         requests_in_flight_max: per worker; more are answered SlowDown.
         max_body_size_bytes: of one request.
     """
@@ -143,6 +146,7 @@ class ServerSettings(Section):
     max_header_size_bytes: int = Field(default=64 * 1024, ge=8 * 1024, le=1024 * 1024)
     header_timeout_s: float = Field(default=30.0, ge=0.1, le=3600)
     body_idle_timeout_s: float = Field(default=60.0, ge=0.1, le=3600)
+    body_bytes_per_s_min: int = Field(default=1024, ge=1, le=1024**3)
     requests_in_flight_max: int = Field(default=512, ge=1, le=100_000)
     max_body_size_bytes: int = Field(default=5 * 1024**3, ge=1024, le=5 * 1024**3)
     tls_cert: Path | None = None

@@ -40,6 +40,7 @@ class ServiceSettings:
         body_size_bytes_max: the largest body of one request.
         requests_in_flight_max: per worker; more are answered SlowDown.
         body_idle_timeout_s: how long a client may send nothing while its body is awaited.
+        body_bytes_per_s_min: the rate at which it must send, on average, after that time.
         commit_timeout_s: how long a commit may take before the answer is ServiceUnavailable.
     """
 
@@ -54,6 +55,7 @@ class ServiceSettings:
     body_size_bytes_max: int = 5 * 1024**3
     requests_in_flight_max: int = 512
     body_idle_timeout_s: float = 60.0
+    body_bytes_per_s_min: int = 1024
     commit_timeout_s: float = 30.0
 
 

@@ -42,6 +42,8 @@ from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.unsupported_headers import refuse_unsupported_headers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rucket.service.gateway import Gateway
     from rucket.wire.asgi import Application, Receive, Scope, Send
     from rucket.wire.operation import Body
@@ -52,7 +54,7 @@ _HEALTH_BUCKET = "minio"
 _LIVE_KEY = "health/live"
 _READY_KEY = "health/ready"
 _READY_TIMEOUT_S = 5.0
-_DISCARDED_WHEN_SHEDDING_BYTES_MAX = 64 * 1024
+_DISCARDED_WHEN_SHEDDING_BYTES_MAX = 1024 * 1024
 _RETRY_AFTER_S = "1"
 _RETRY_AFTER_STATUS = 503
 _UNAVAILABLE_MESSAGES: dict[type[OperatingError], str] = {
@@ -63,20 +65,28 @@ _ADMIN_OPERATION = "Admin"
 _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 
-def make_app(gateway: Gateway, observer: RequestObserver | None = None) -> Application:
+def make_app(
+    gateway: Gateway,
+    observer: RequestObserver | None = None,
+    turns_away: Callable[[], bool] = lambda: False,
+) -> Application:
     """The application.
 
     Args:
         gateway: what requests are carried out with.
         observer: hears of every request.
+        turns_away: asked at every request whether its connection is one too many.
     """
-    return _S3Application(gateway, observer or QuietObserver())
+    return _S3Application(gateway, observer or QuietObserver(), turns_away)
 
 
 class _S3Application:
-    def __init__(self, gateway: Gateway, observer: RequestObserver) -> None:
+    def __init__(
+        self, gateway: Gateway, observer: RequestObserver, turns_away: Callable[[], bool]
+    ) -> None:
         self._gateway = gateway
         self._observer = observer
+        self._turns_away = turns_away
         self._admin = admin.AdminApi(gateway)
         self._host_id = base64.b64encode(gateway.settings.node_id.encode()).decode()
         self._in_flight_count = 0
@@ -87,11 +97,10 @@ class _S3Application:
             return
         started_s = self._gateway.clock.monotonic_s()
         exchange = Exchange(self._gateway, scope, receive, send)
-        self._in_flight_count += 1
         try:
             await self._respond(exchange, await self._answer(exchange))
         finally:
-            self._in_flight_count -= 1
+            self._in_flight_count -= exchange.is_admitted
             self._observer.finished(
                 RequestReport(
                     request_id=exchange.request_id,
@@ -137,10 +146,8 @@ class _S3Application:
 
     async def _dispatch(self, exchange: Exchange) -> S3Response:
         is_health = exchange.raw_path.startswith(HEALTH_PREFIX)
-        if self._in_flight_count > self._gateway.settings.requests_in_flight_max and not is_health:
-            exchange.operation = "Shed"
-            exchange.discarded_bytes_max = _DISCARDED_WHEN_SHEDDING_BYTES_MAX
-            raise SlowDown
+        if not is_health:
+            self._admit(exchange)
         host = exchange.headers.get("host", "")
         target = resolve_target(host, exchange.raw_path, self._gateway.settings.domains)
         if is_health and target.bucket == _HEALTH_BUCKET and not target.is_virtual_host:
@@ -148,6 +155,18 @@ class _S3Application:
         if target.bucket == admin.ADMIN_BUCKET and not target.is_virtual_host:
             return await self._administer(exchange)
         return await self._operate(exchange, target)
+
+    def _admit(self, exchange: Exchange) -> None:
+        """Raises SlowDown if there are too many requests in flight, or connections."""
+        exchange.closes_connection = self._turns_away()
+        is_one_too_many = self._in_flight_count >= self._gateway.settings.requests_in_flight_max
+        if is_one_too_many or exchange.closes_connection:
+            exchange.operation = "Shed"
+            exchange.discarded_bytes_max = _DISCARDED_WHEN_SHEDDING_BYTES_MAX
+            raise SlowDown
+        # Those that are turned away don't count: their bodies take a while to come in, too.
+        self._in_flight_count += 1
+        exchange.is_admitted = True
 
     async def _operate(self, exchange: Exchange, target: RequestTarget) -> S3Response:
         """An S3 operation."""

@@ -41,6 +41,7 @@ from rucket.wire.sigv4.payload_hash import PayloadKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rucket.ports.clock import Clock
     from rucket.ports.tasks import Tasks
     from rucket.service.gateway import ServiceSettings
     from rucket.wire.asgi import Receive
@@ -91,16 +92,28 @@ class IncomingBytes:
     Args:
         receive: of the request.
         headers: lower-case names.
-        tasks: for the time-out.
-        idle_timeout_s: how long the client may send nothing while more is awaited.
+        tasks: for time-outs.
+        clock: for what they come to in all.
+        settings: how slow a client may be.
+
+    A client may send nothing for a while, and after as long in all it must have kept up a rate:
+    one that sends a byte now and then would hold its place among the requests in flight for ever.
     """
 
     def __init__(
-        self, receive: Receive, headers: Mapping[str, str], tasks: Tasks, idle_timeout_s: float
+        self,
+        receive: Receive,
+        headers: Mapping[str, str],
+        tasks: Tasks,
+        clock: Clock,
+        settings: ServiceSettings,
     ) -> None:
         self._receive = receive
         self._tasks = tasks
-        self._idle_timeout_s = idle_timeout_s
+        self._clock = clock
+        self._idle_timeout_s = settings.body_idle_timeout_s
+        self._bytes_per_s_min = settings.body_bytes_per_s_min
+        self._awaited_s = 0.0
         self._awaits_continue = "expect" in headers
         self.has_ended = not has_body(headers)
         self._announced_bytes = _announced_bytes(headers)
@@ -111,15 +124,22 @@ class IncomingBytes:
         """The bytes of the next message; `has_ended` is set with the last one.
 
         Raises:
-            RequestTimeout: nothing came in time.
+            RequestTimeout: nothing came in time, or too little.
             IncompleteBody: the client went away.
         """
         self._awaits_continue = False
+        earned_s = self._idle_timeout_s + self.received_bytes / self._bytes_per_s_min
+        left_s = earned_s - self._awaited_s
+        started_s = self._clock.monotonic_s()
+        if left_s <= 0:
+            self.has_ended = self.has_broken_off = True
+            raise RequestTimeout
         try:
-            message = await self._tasks.within(self._idle_timeout_s, self._receive())
+            message = await self._tasks.within(min(self._idle_timeout_s, left_s), self._receive())
         except TimeoutError as error:
             self.has_ended = self.has_broken_off = True
             raise RequestTimeout from error
+        self._awaited_s += self._clock.monotonic_s() - started_s
         if message["type"] != "http.request":
             self.has_ended = self.has_broken_off = True
             raise IncompleteBody("The client went away before the body had ended.")

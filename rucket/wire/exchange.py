@@ -26,6 +26,7 @@ DISCARDING_S_MAX = 5.0
 _PIECES_PER_TURN = 8
 _WITHOUT_CONTENT_LENGTH = frozenset({204, 304})
 _SERVER = (b"server", b"Rucket")
+_CLOSE = (b"connection", b"close")
 
 
 class ClientDisconnectedError(Exception):
@@ -39,6 +40,8 @@ class Exchange:
         operation, access_key_id, error_code, status: what becomes known, for the report.
         response_bytes: of the body, as far as it was sent.
         discarded_bytes_max: how much that nobody wants is read for this client's sake.
+        is_admitted: whether it counts as a request in flight.
+        closes_connection: whether this is the last answer on its connection.
     """
 
     def __init__(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +55,7 @@ class Exchange:
         self.raw_query: bytes = scope["query_string"]
         self.headers = _headers(scope["headers"])
         self.incoming = IncomingBytes(
-            receive, self.headers, gateway.tasks, gateway.settings.body_idle_timeout_s
+            receive, self.headers, gateway.tasks, gateway.clock, gateway.settings
         )
         self.request_id = gateway.random.token_bytes(8).hex().upper()
         self.operation = "Unknown"
@@ -61,6 +64,8 @@ class Exchange:
         self.status = 0
         self.response_bytes = 0
         self.discarded_bytes_max = DISCARDED_BYTES_MAX
+        self.is_admitted = False
+        self.closes_connection = False
 
     @property
     def target(self) -> str:
@@ -105,6 +110,8 @@ class Exchange:
         if self.method == "HEAD":
             body = b""
         await self._discard_rest()
+        if self.closes_connection or not self.incoming.has_ended:
+            headers.append(_CLOSE)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
         self.response_bytes = len(body)
@@ -112,7 +119,7 @@ class Exchange:
     async def _discard_rest(self) -> None:
         """Reads what the client is still sending, if that isn't much.
 
-        The server closes the connection once it has answered and something is left unread; a
+        The HTTP server closes the connection once it has answered and something is left unread; a
         client that is sending then may never get to see the answer.
         """
         if not self.incoming.is_left_unread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import replace
 
@@ -251,6 +252,66 @@ class TestBodies:
             await client.exchange("PUT", "/bucket/key", transfer, b"x" * 100, {})
 
             assert transfer.answer().error_code == "RequestTimeout"
+
+        run(scenario)
+
+    def test_an_answer_to_a_body_that_was_not_asked_for_says_that_it_is_the_last(self) -> None:
+        """The HTTP server can't go on behind a body that doesn't come; the client must know."""
+
+        async def scenario(setting: Setting) -> None:
+            transfer = Transfer(deque(), ends=False)
+            headers = {"expect": "100-continue", "content-length": "100"}
+
+            await setting.alice.exchange("PUT", "/no-bucket/key", transfer, b"x" * 100, headers)
+
+            assert transfer.answer().error_code == "NoSuchBucket"
+            assert transfer.answer().headers["connection"] == "close"
+
+        run(scenario)
+
+    def test_requests_that_are_turned_away_take_no_place(self) -> None:
+        """While one more than may be in flight sends its body to nobody, others are served as soon
+        as there is room.
+        """
+
+        async def scenario(setting: Setting) -> None:
+            settings = replace(SETTINGS, requests_in_flight_max=1)
+            client = Client(make_app(setting.node.with_settings(settings)), ALICE)
+            await client.request("PUT", "/bucket")
+            first, second = Transfer(deque([b"x"]), ends=False), Transfer(deque([b"x"]), ends=False)
+            writing = asyncio.ensure_future(
+                client.exchange("PUT", "/bucket/key", first, b"x" * 100, {})
+            )
+            while not first.received_count:
+                await asyncio.sleep(0)
+            refusing = asyncio.ensure_future(
+                client.exchange("PUT", "/bucket/key", second, b"x" * 100, {})
+            )
+            while not second.received_count:
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait({writing})
+
+            assert (await client.request("GET", "/bucket/key")).status == 404
+            assert not refusing.done()
+            refusing.cancel()
+            await asyncio.wait({refusing})
+
+        run(scenario)
+
+    def test_a_connection_too_many_is_told_so_and_closed(self) -> None:
+        """SlowDown, and the last answer on its connection; health is answered all the same."""
+
+        async def scenario(setting: Setting) -> None:
+            client = Client(make_app(setting.node.gateway, None, lambda: True), ALICE)
+
+            refused = await client.request("GET", "/")
+            health = await client.request("GET", "/minio/health/live")
+
+            assert (refused.status, refused.error_code) == (503, "SlowDown")
+            assert refused.headers["connection"] == "close"
+            assert health.status == 200
+            assert "connection" not in health.headers
 
         run(scenario)
 

@@ -18,17 +18,20 @@ from rucket.model.errors import (
     IncompleteBody,
     InvalidRequest,
     MaxMessageLengthExceeded,
+    RequestTimeout,
     S3Error,
 )
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.wire.body import IncomingBytes, RequestBody, read_promises, read_small
 from rucket.wire.sigv4.payload_hash import parse_payload_hash
 from rucket.wire.sigv4.signature import SigningContext
-from tests.unit.fakes import SETTINGS
+from tests.unit.fakes import SETTINGS, FakeClock
 from tests.unit.in_process_client import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rucket.wire.asgi import Message
 
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 DATA = b"some bytes, in chunks"
@@ -55,13 +58,41 @@ def read(
     async def body() -> bytes:
         tasks = AsyncioTasks(thread_count=1)
         context = SigningContext(b"", "", "", "", parse_payload_hash(declared))
-        incoming = IncomingBytes(Transfer(deque(pieces)).receive, headers, tasks, 5.0)
+        incoming = IncomingBytes(
+            Transfer(deque(pieces)).receive, headers, tasks, FakeClock(), SETTINGS
+        )
         promises = read_promises(headers, context, checksum_covers_body=True)
         settings = replace(SETTINGS, body_size_bytes_max=500)
         request_body = RequestBody(incoming, headers, context, promises, settings, tasks)
         return await read_small(request_body, size_bytes_max)
 
     return asyncio.run(body())
+
+
+def count_read(pause_ms: int, piece: bytes, piece_count: int) -> int:
+    """How many bytes are taken from a client that pauses before each of its pieces, until it has
+    sent them all or is given up.
+    """
+    clock = FakeClock()
+    transfer = Transfer(deque([piece] * piece_count))
+
+    async def receive() -> Message:
+        clock.now_ms += pause_ms
+        return await transfer.receive()
+
+    async def take() -> int:
+        settings = replace(SETTINGS, body_idle_timeout_s=10.0, body_bytes_per_s_min=100)
+        tasks = AsyncioTasks(thread_count=1)
+        headers = {"transfer-encoding": "chunked"}
+        incoming = IncomingBytes(receive, headers, tasks, clock, settings)
+        try:
+            while not incoming.has_ended:
+                await incoming.read()
+        except RequestTimeout:
+            assert incoming.has_broken_off
+        return incoming.received_bytes
+
+    return asyncio.run(take())
 
 
 def length(data: bytes) -> dict[str, str]:
@@ -146,3 +177,14 @@ def test_a_document_has_a_limit_of_its_own(headers: dict[str, str]) -> None:
     """Announced or not."""
     with pytest.raises(MaxMessageLengthExceeded):
         read([DATA], headers, size_bytes_max=10)
+
+
+def test_a_byte_now_and_then_is_not_enough() -> None:
+    """Every byte comes in time, but all of them too slowly to keep the request's place."""
+    assert count_read(pause_ms=1000, piece=b"x", piece_count=100) == 11
+
+
+@pytest.mark.parametrize(("pause_ms", "piece"), [(1000, b"x" * 100), (9000, b"x" * 900)])
+def test_a_slow_client_that_keeps_up_the_rate_is_heard_out(pause_ms: int, piece: bytes) -> None:
+    """However long it takes in all."""
+    assert count_read(pause_ms, piece, piece_count=100) == 100 * len(piece)

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "admin": "rucket.cli.admin",
     "verify": "rucket.cli.verify",
     "inspect": "rucket.cli.inspection",
+    "repair": "rucket.cli.repair",
     "version": "rucket.cli.version",
 }
 """Modules that have an ``app``. Loading all of them takes as long as a short command."""

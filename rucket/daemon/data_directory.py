@@ -6,6 +6,8 @@
     rucket.json          format_version, node id, when it was made, and a check of these
     keys/sealing.key     32 bytes that secrets are encrypted under, if the configuration has none
     wal/                 the log
+    wal-repaired/        a new log, while `rucket repair log` makes it
+    wal-replaced/        what that command has moved out of the way
     index/index.db       the index
     blobs/               the bytes of objects
     quarantine/          damaged blobs, moved out of the way, each with a report
@@ -52,6 +54,8 @@ class DataDirectory:
         self._disk = disk
         self._root = root
         self.log = posixpath.join(root, "wal")
+        self.repaired_log = posixpath.join(root, "wal-repaired")
+        self.replaced_logs = posixpath.join(root, "wal-replaced")
         self.index = posixpath.join(root, "index", "index.db")
         self.blobs = posixpath.join(root, "blobs")
         self.quarantine = posixpath.join(root, "quarantine")
@@ -64,11 +68,13 @@ class DataDirectory:
         """Makes what is missing, and says whose directory it is.
 
         Raises:
-            DataDirectoryError: it has data but no identity: it isn't ours, or is damaged.
+            DataDirectoryError: it has data but no identity: it isn't ours, or is damaged; or a
+                repair of its log was interrupted.
             UnknownFormatError: a newer Rucket made it.
         """
         for path in (self._identity, self._sealing_key, self.index, self.node_socket):
             self._disk.make_directory(posixpath.dirname(path))
+        self._refuse_half_repaired()
         try:
             identity = self.read_identity()
             self._keep_name(self._identity)
@@ -131,6 +137,14 @@ class DataDirectory:
         if len(key) != SEALING_KEY_SIZE_BYTES:
             raise CorruptionError(self._sealing_key, f"it has {len(key)} bytes")
         return key
+
+    def _refuse_half_repaired(self) -> None:
+        names = self._disk.list_directory(self._root)
+        if posixpath.basename(self.repaired_log) in names and "wal" not in names:
+            raise DataDirectoryError(
+                f"a repair of the log of {self._root} was interrupted before the new one was in "
+                f"its place: rucket repair log -d {self._root} --yes finishes it"
+            )
 
     def _refuse_foreign_data(self) -> None:
         for name in ("wal", "blobs"):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from rucket.daemon.build import NodeParts, build_node
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.daemon.full_recovery import check_fully
+from rucket.disk.os_disk import OsDisk
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
@@ -29,7 +31,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     os.umask(0o077)
     node = build_node(settings)
     try:
-        replayed = await node.tasks.run_blocking(_open, node)
+        replayed = await node.tasks.run_blocking(_open, node, settings)
         _logger.info(
             "recovered: %d records, %d of them replayed",
             node.store.applied_sequence_number,
@@ -69,7 +71,14 @@ async def _run(node: NodeParts) -> None:
     await asyncio.gather(node.store.run(), _checkpoint_often(node))
 
 
-def _open(node: NodeParts) -> int:
+def _open(node: NodeParts, settings: Settings) -> int:
+    if settings.storage.wal.recovery == "full":
+        configured_key = settings.auth.sealing_key
+        if configured_key is None:
+            key = node.directory.read_sealing_key()
+        else:
+            key = bytes.fromhex(configured_key.get_secret_value())
+        check_fully(OsDisk(), node.directory, key)
     node.log.open()
     return node.store.recover()
 

@@ -165,8 +165,8 @@ def _say_repairs(report: VerifyReport, log: LogCheck) -> None:
         )
     if Area.LOG in areas:
         report.repairs.append(
-            "Log: acknowledged records can't be read; restore the data directory from a backup. "
-            "Don't start the server on it."
+            "Log: acknowledged records can't be read. rucket repair log says what can be kept; "
+            "restoring the data directory from a backup may lose less."
         )
     if Area.BLOBS in areas:
         report.repairs.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -20,10 +21,13 @@ class WalSettings(Section):
         segment_size_bytes: a segment of the log that has grown to this size gets a successor.
         segment_age_s: one that was first written to so long ago gets one as well, at the next
             write; so what the index has can be let go though little is written.
+        recovery: light: a start reads the newest segment, and what the index lacks. full: it reads
+            all of the log and of the index first, and compares them.
     """
 
     segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
     segment_age_s: float = Field(default=3600.0, ge=1, le=365 * 24 * 3600)
+    recovery: Literal["light", "full"] = "light"
 
 
 class SyncSettings(Section):

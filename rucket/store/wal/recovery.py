@@ -12,9 +12,14 @@ durable when it was written. Where the frame at some place can't be read:
 | no, and the next segment says that this one ends there                        | its end      |
 | no, and the next segment says that this one ends later                        | damage: refuse |
 
-The tail is never acknowledged: one batch is in flight at a time, and its answer waits for its
-sync. What is refused is acknowledged data that the device has lost; dropping it silently would
-break the promise the log exists for.
+| a segment's number is missing between two others, or its header isn't readable | damage: refuse |
+| it begins otherwise than where the one before ended (number, chain)            | damage: refuse |
+
+Under `always`, the tail is never acknowledged: one batch is in flight at a time, and its answer
+waits for its sync. Under other strategies the watermark lags behind, and the tail is what the
+strategy may lose. What is refused is acknowledged data that was durable and that the device has
+lost; dropping it silently would break the promise the log exists for (`salvage` says what can be
+kept of it).
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ from rucket.store.wal.frame import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_ADVICE = "rucket repair log says what can be kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,8 @@ def read_frames(
         end.chain,
     ):
         raise CorruptionError(
-            name, f"the next segment says that it ends at byte {successor.previous_end}"
+            name,
+            f"the next segment says that it ends at byte {successor.previous_end}; {_ADVICE}",
         )
     yield None, end
 
@@ -105,7 +113,8 @@ def _refuse_damage(
     where = f"record {missing}, at byte {end.offset}, can't be read"
     if successor is not None:
         raise CorruptionError(
-            name, f"{where}, but the log goes on after it: it was acknowledged and is lost"
+            name,
+            f"{where}, but the log goes on after it: it was acknowledged and is lost; {_ADVICE}",
         )
     for offset in range(end.offset, len(data), BLOCK_SIZE_BYTES):
         later = decode_frame(data, offset, salt)
@@ -113,7 +122,8 @@ def _refuse_damage(
             raise CorruptionError(
                 name,
                 f"{where}, but the frame at byte {offset} says that records up to "
-                f"{later.synced_sequence_number} were durable: it was acknowledged and is lost",
+                f"{later.synced_sequence_number} were durable: it was acknowledged and is lost; "
+                f"{_ADVICE}",
             )
 
 
@@ -125,4 +135,6 @@ def check_succession(names: Sequence[str], headers: Sequence[SegmentHeader]) -> 
     """
     for name, header, successor in zip(names, headers, headers[1:], strict=False):
         if successor.segment_number != header.segment_number + 1:
-            raise CorruptionError(name, f"segment {header.segment_number + 1} is missing after it")
+            raise CorruptionError(
+                name, f"segment {header.segment_number + 1} is missing after it; {_ADVICE}"
+            )

@@ -129,9 +129,9 @@ def position_of(index: SqliteIndex | SqliteIndexReader) -> int:
         return applied_position(snapshot)[0]
 
 
-def make_image(root: Path) -> Image:
+def make_image(root: Path, seed: int = 1) -> Image:
     """Fills a data directory below `root` and takes its files."""
-    disk, random = OsDisk(), FakeRandom(1)
+    disk, random = OsDisk(), FakeRandom(seed)
     directory = DataDirectory(str(root), disk)
     directory.prepare(SystemClock(), random)
     key = directory.make_sealing_key(random)

@@ -127,3 +127,47 @@ def test_a_missing_segment_is_refused() -> None:
 
     with pytest.raises(CorruptionError, match="segment 2 is missing"):
         check_succession(["a", "b"], headers)
+
+
+@pytest.mark.parametrize("end", range(1, 6))
+@pytest.mark.parametrize("present", list(itertools.product([True, False], repeat=4)))
+def test_every_combination_of_lost_frames_before_a_successor(
+    present: tuple[bool, ...], end: int
+) -> None:
+    """Exhaustively: of a segment that has a successor, everything before the end that this tells
+    has to be there, and nothing behind it counts.
+    """
+    data, offsets, crcs = _segment(4, synced_lag=4)
+    ends = [*offsets, offsets[-1] + BLOCK_SIZE_BYTES]
+    chain = crcs[end - 2] if end > 1 else _HEADER.chain
+    successor = SegmentHeader(2, end, 6, previous_end=ends[end - 1], previous_chain=chain)
+    for offset, is_present in zip(offsets, present, strict=True):
+        if not is_present:
+            data[offset : offset + BLOCK_SIZE_BYTES] = bytes(BLOCK_SIZE_BYTES)
+
+    if all(present[: end - 1]):
+        assert _read(data, successor) == list(range(1, end))
+    else:
+        with pytest.raises(CorruptionError, match="rucket repair log"):
+            _read(data, successor)
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3])
+def test_a_segment_tells_from_where_on_it_may_not_be_durable(lag: int) -> None:
+    """Behind the watermark of its newest frame: that is what a restart writes again."""
+    data, offsets, _ = _segment(4, synced_lag=lag)
+
+    *_, (_, end) = read_frames("segment", bytes(data), None)
+
+    assert end.unsynced_offset == offsets[4 - lag]
+
+
+@pytest.mark.parametrize("damage", ["number", "chain"])
+def test_a_successor_that_is_not_of_this_segment_is_refused(damage: str) -> None:
+    """It was put there from elsewhere."""
+    data, offsets, crcs = _segment(2)
+    end = offsets[1] + BLOCK_SIZE_BYTES + (BLOCK_SIZE_BYTES if damage == "number" else 0)
+    chain = crcs[1] ^ (damage == "chain")
+
+    with pytest.raises(CorruptionError, match="rucket repair log"):
+        _read(data, SegmentHeader(2, 3, 6, previous_end=end, previous_chain=chain))

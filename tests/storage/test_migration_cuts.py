@@ -11,12 +11,14 @@ import pytest
 
 from rucket.disk.os_disk import OsDisk
 from rucket.ports.index import Table
+from rucket.state.outcome_conversion import convert_outcomes
 from rucket.store.index.migration import migrate_from_1
 from rucket.store.index.sqlite_index import INDEX_FORMAT_VERSION, SqliteIndex
 from tests.golden.directories import Row, unpack
 from tests.storage.power_cuts import LostError, is_exhaustive
 from tests.storage.sqlite_files import RecordedDisk, RecordedFiles, lay_out, recorded
 from tests.storage.survivors import Thoroughness, after_power_cut, fingerprint
+from tests.unit.fakes import FakeIndex
 
 if TYPE_CHECKING:
     from tests.storage.images import Image
@@ -32,6 +34,7 @@ class HastyIndex(SqliteIndex):
         self._connection.execute(f"PRAGMA user_version = {INDEX_FORMAT_VERSION}")
         with self._connection:
             migrate_from_1(self._connection.execute)
+            convert_outcomes(self._rows)
 
 
 def _rows(index: SqliteIndex) -> list[Row]:
@@ -41,9 +44,18 @@ def _rows(index: SqliteIndex) -> list[Row]:
         ]
 
 
+def _converted(rows: list[Row]) -> list[Row]:
+    """The rows of format 1 as they are in the current format."""
+    index = FakeIndex()
+    for row in rows:
+        index.put(*row)
+    assert convert_outcomes(index)
+    return [(table, *row) for table in Table for row in index.scan_whole(table, b"", 100_000)]
+
+
 def _record(kind: type[SqliteIndex], directory: Path) -> tuple[list[Row], list[tuple[str, Image]]]:
-    """The rows before, and the files at every change that the migration makes."""
-    rows = unpack("format-1", directory / "data")
+    """The rows there shall be, and the files at every change that the migration makes."""
+    rows = _converted(unpack("format-1", directory / "data"))
     index_directory = directory / "data/index"
     moments: list[tuple[str, Image]] = []
     files = RecordedFiles(

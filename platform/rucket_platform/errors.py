@@ -11,6 +11,7 @@ PlatformError                 what went wrong and what to do, in one readable te
 │   ├── PortInUse             names the port and who holds it
 │   └── NodeStartFailed       carries the exit code and the node's last log lines
 ├── TargetError               what is to be judged can't be: no answer, wrong keys, a bad users file
+├── FaultError                something could not be broken, or mended again, on purpose
 ├── ReportError               a report can't be written where it should go
 ├── ResourceRefused           a Pulumi resource can't be made, changed or removed as asked
 └── StackError                the environment of a stack is broken (passphrase, lock, no stack yet)
@@ -104,6 +105,10 @@ class NodeStartFailed(SubstrateError):
 
 class TargetError(PlatformError):
     """What is to be judged can't be; the text says what to mend."""
+
+
+class FaultError(PlatformError):
+    """Something could not be broken, or mended again, on purpose."""
 
 
 class ReportError(PlatformError):

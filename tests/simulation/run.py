@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from rucket.ports.transport import ConnectionLostError
 from rucket.wire.app import make_app
+from rucket_platform.histories.linearizability import check_key
 from tests.simulation.final_checks import check_rows, check_that_nothing_is_left_over
-from tests.simulation.linearizability import check_key
 from tests.simulation.nemesis import Nemesis
 from tests.simulation.s3_client import S3Client, UnavailableError
 from tests.simulation.workload import ALL_KEYS, Book, Client

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rucket.ports.transport import ConnectionLostError
+from rucket_platform.histories.history import Answer, History, Kind, Operation
 from tests.simulation.bodies import etag_of, etag_of_parts, make_body
-from tests.simulation.history import Answer, History, Kind, Operation
 from tests.simulation.s3_client import S3Client, UnavailableError
 from tests.simulator.errors import SimulationError
 

@@ -46,6 +46,7 @@ class OwnServer:
         directory: Path,
         settings: Mapping[str, Mapping[str, SettingValue]] | None = None,
         users: tuple[WantedUser, ...] = (),
+        command_prefix: tuple[str, ...] = (),
     ) -> None:
         port, metrics_port = find_free(_HOST, 2)
         self._substrate = LocalProcesses()
@@ -55,7 +56,7 @@ class OwnServer:
             region="own",
             name="own",
             directory=directory,
-            command=(sys.executable, "-m", "rucket"),
+            command=(*command_prefix, sys.executable, "-m", "rucket"),
             settings=ServerSettings(
                 bind=_HOST,
                 port=port,
@@ -140,6 +141,7 @@ def own_server(
     settings: Mapping[str, Mapping[str, SettingValue]] | None = None,
     users: tuple[WantedUser, ...] = (),
     directory: Path | None = None,
+    command_prefix: tuple[str, ...] = (),
 ) -> Iterator[OwnServer]:
     """A server, not started yet; ended, and its folder removed, when the context ends.
 
@@ -147,9 +149,10 @@ def own_server(
         settings: Sections of its `rucket.toml`.
         users: Whom it knows besides root.
         directory: Where its data lies; a temporary folder if not given.
+        command_prefix: What runs the server's command; it has to become it (exec).
     """
     folder = directory or Path(tempfile.mkdtemp(prefix="rucket-own-"))
-    server = OwnServer(folder / "node", settings, users)
+    server = OwnServer(folder / "node", settings, users, command_prefix)
     try:
         yield server
     finally:

@@ -25,26 +25,45 @@ MODULES_DIRECTORY = Path(__file__).resolve().parents[2] / "tools"
 # Two compilers at once leave a small machine usable, and take some 2 GiB of memory.
 _PARALLEL_COMPILERS = 2
 _ERROR_LINES = 15
-_INSTALL_GO = (
-    "building the Pulumi engine needs Go 1.25 or newer: install it (https://go.dev/dl), or "
-    f"put pulumi v{PULUMI_VERSION} on PATH (https://www.pulumi.com/docs/install)"
-)
+_INSTALL_GO = "building {what} needs Go 1.25 or newer: install it (https://go.dev/dl)"
+_OR_PULUMI = f", or put pulumi v{PULUMI_VERSION} on PATH (https://www.pulumi.com/docs/install)"
 
 
 @dataclass(frozen=True, slots=True)
-class _Module:
+class Module:
+    """A command in a Go module.
+
+    Attributes:
+        directory: In `platform/tools`, with the `go.mod` that pins it.
+        version: Of the command, without the v.
+        version_variable: The Go variable that its version is written into; empty for none.
+    """
+
     directory: str
     package: str
     executable: str
     version: str
+    version_variable: str = ""
 
 
-_ENGINE = _Module("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi", PULUMI_VERSION)
-_LANGUAGE_HOST = _Module(
+# The Automation API reads the version from the engine; without this it is empty.
+_PULUMI_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+_ENGINE = Module(
+    "pulumi",
+    "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    "pulumi",
+    PULUMI_VERSION,
+    _PULUMI_VERSION_VARIABLE,
+)
+_LANGUAGE_HOST = Module(
     "language-python",
     "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
     "pulumi-language-python",
     LANGUAGE_HOST_VERSION,
+    _PULUMI_VERSION_VARIABLE,
+)
+TOXIPROXY = Module(
+    "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", "toxiproxy-server", "2.5.0"
 )
 
 
@@ -58,19 +77,29 @@ def build_from_modules(destination: Path, show: Callable[[str], None]) -> None:
     Raises:
         ToolError: Go is missing, or the build failed; the text ends with what Go said.
     """
-    go = shutil.which("go")
-    if go is None:
-        raise ToolError(_INSTALL_GO)
+    go = _find_go("the Pulumi engine", _OR_PULUMI)
     for module in (_LANGUAGE_HOST, _ENGINE):
         _build(go, module, destination, show)
     _copy_exec_shim(go, destination)
 
 
-def _build(go: str, module: _Module, destination: Path, show: Callable[[str], None]) -> None:
+def build_one(module: Module, destination: Path, show: Callable[[str], None]) -> None:
+    """Put one executable into `destination`; otherwise as `build_from_modules`."""
+    _build(_find_go(module.executable), module, destination, show)
+
+
+def _find_go(what: str, otherwise: str = "") -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise ToolError(_INSTALL_GO.format(what=what) + otherwise)
+    return go
+
+
+def _build(go: str, module: Module, destination: Path, show: Callable[[str], None]) -> None:
     show(f"{module.executable}: getting its modules")
-    version_variable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-    # The Automation API reads the version from the engine; without this it is empty.
-    linker_flags = f"-s -w -X {version_variable}=v{module.version}"
+    linker_flags = "-s -w"
+    if module.version_variable:
+        linker_flags += f" -X {module.version_variable}=v{module.version}"
     command = [go, "build", "-v", "-trimpath", "-p", str(_PARALLEL_COMPILERS)]
     command += ["-ldflags", linker_flags, "-o", str(destination / module.executable)]
     last_lines: deque[str] = deque(maxlen=_ERROR_LINES)

@@ -65,6 +65,10 @@ class History:
         self.operations.append(operation)
         return operation
 
+    def forget(self, operation: Operation) -> None:
+        """Takes an operation out that never reached a server."""
+        self.operations.remove(operation)
+
     def read(
         self,
         client: str,

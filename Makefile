@@ -66,7 +66,7 @@ setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucke
 
 .PHONY: unit
 unit: .venv/installed ## Unit and property tests
-	@$(PYTEST) tests/unit tests/unit_platform tests/unit_conformance tests/unit_loadtests tests/golden tests/model tests/fuzz tests/simulator tests/test_tidy.py
+	@$(PYTEST) tests/unit tests/unit_platform tests/unit_chaos tests/unit_conformance tests/unit_loadtests tests/golden tests/model tests/fuzz tests/simulator tests/test_tidy.py
 
 .PHONY: simulate
 simulate: .venv/installed ## Nodes and gateways with crashes, from seeds (SEEDS=1..1000 for a long run)
@@ -122,6 +122,10 @@ lock: .venv/installed ## Resolve the dependencies anew into platform/locks (need
 .PHONY: conformance
 conformance: .venv/installed ## Ceph's s3-tests: make conformance SUITE=path-or-url [ARGS="--select D2 --endpoint URL --users FILE"]
 	@.venv/bin/python -m conformance run --suite "$(SUITE)" $(ARGS)
+
+.PHONY: chaos
+chaos: .venv/installed ## Faults under load: make chaos [SCENARIOS="kill-all latency"] [ARGS="--endpoint URL"]
+	@.venv/bin/python -m chaos run $(or $(SCENARIOS),all) $(ARGS)
 
 ##@ Measurement
 

@@ -140,3 +140,11 @@ bench-engines: .venv/installed ## SQLite beside LMDB, on the index's own rows
 .PHONY: bench-objects
 bench-objects: .venv/installed ## Millions of small objects in one node's store: make bench-objects ARGS="--objects 10000000"
 	@.venv/bin/python -m tests.benchmarks.small_objects_store $(ARGS)
+
+.PHONY: bench-gate
+bench-gate: .venv/installed ## CPU time per request beside what it was: fails when a request has become dearer
+	@.venv/bin/python -m loadtests.bench --quick --rounds 4 --seconds 1 --only '^16 clients ((PUT|GET) (1|64) KiB|HEAD|DELETE|LIST)' --cpu-gate loadtests/bench/cpu_baseline.json $(ARGS)
+
+.PHONY: bench-memory
+bench-memory: .venv/installed ## PSS of all processes with a million objects, and for each idle connection
+	@.venv/bin/python -m loadtests.bench.memory $(ARGS)

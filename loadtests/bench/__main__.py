@@ -3,25 +3,33 @@
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 
 from loadtests.bench.arguments import Options, parse_options
+from loadtests.bench.client_limits import ClientLimit, near_limits, profile_client
 from loadtests.bench.endpoints import EndpointError, require_loopback
 from loadtests.bench.figures import Ratio, Sample, Summary, compare, summarize
+from loadtests.bench.gate import costs, judge, read_baseline, to_lines, write_baseline
 from loadtests.bench.http_load import LoadError
+from loadtests.bench.limits import LimitSummary, measure_limits
 from loadtests.bench.machine import commit, describe_machine
 from loadtests.bench.processes import ProcessTree, own_rucket
 from loadtests.bench.report import Report, print_report, write_report
 from loadtests.bench.runner import Contestant, measure, workloads
 from loadtests.bench.store import Store
+from loadtests.bench.workloads import Workload
+from loadtests.bench.yardstick import measure_yardstick_s
 
 FAILED = 1
+TOO_DEAR = 3
 INTERRUPTED = 130
 FILE_WIDTH = 160
 
@@ -47,7 +55,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.report is not None:
         write_report(report, options.report)
         messages.print(f"written to {options.report}")
-    return 0
+    if report.verdicts:
+        messages.print("\n".join(to_lines(report.verdicts)), markup=False, highlight=False)
+    return TOO_DEAR if any(one.is_exceeded for one in report.verdicts) else 0
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -64,12 +74,21 @@ def _bench(options: Options, command: str, messages: Console) -> Report:
     chosen = workloads(options)
     if not chosen:
         raise EndpointError("no workload has a name that --only matches")
+    baseline = read_baseline(options.cpu_gate) if options.cpu_gate is not None else None
     machine = describe_machine(options.data_dir or Path(tempfile.gettempdir()))
     with ExitStack() as stack:
         contestants, servers = _contestants(options, stack)
+        yardsticks_s = [measure_yardstick_s()]
+        target = contestants[0].store
         with messages.status("starting") as status:
             samples = measure(contestants, chosen, options, status.update)
-    summaries, ratios = _figures(samples, [one.store.name for one in contestants])
+            yardsticks_s.append(measure_yardstick_s())
+            summaries, ratios = _figures(samples, [one.store.name for one in contestants])
+            client_limits = _client_limits(summaries, target, chosen, options)
+            limits = _limits(target, options, status.update)
+    found = costs(samples, target.name, median(yardsticks_s))
+    if options.cpu_baseline is not None:
+        write_baseline(options.cpu_baseline, found)
     return Report(
         command=command,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -79,7 +98,28 @@ def _bench(options: Options, command: str, messages: Console) -> Report:
         servers=servers,
         summaries=summaries,
         ratios=ratios,
+        client_limits=client_limits,
+        limits=limits,
+        costs=found,
+        verdicts=judge(found, baseline, options.tolerance) if baseline is not None else [],
     )
+
+
+def _client_limits(
+    summaries: Sequence[Summary], target: Store, chosen: Sequence[Workload], options: Options
+) -> list[ClientLimit]:
+    by_name = {workload.name: workload for workload in chosen}
+    return [
+        replace(one, functions=profile_client(by_name[one.workload], target, options.seconds))
+        for one in near_limits(summaries, target.name)
+    ]
+
+
+def _limits(target: Store, options: Options, progress: Callable[[str], None]) -> list[LimitSummary]:
+    if not options.limits:
+        return []
+    disk = options.data_dir or Path(tempfile.gettempdir())
+    return measure_limits(target, disk, options.round_count, options.seconds, progress)
 
 
 def _contestants(options: Options, stack: ExitStack) -> tuple[list[Contestant], dict[str, str]]:

@@ -13,6 +13,7 @@ SIZE_BYTES_MAX = 64 * 1024 * 1024
 LISTED_COUNT_STEP = 1000
 ROUNDS_MAX = 50
 SECONDS_MAX = 120.0
+TOLERANCE = 0.25
 
 DESCRIPTION = """\
 Measure S3 stores on this machine, side by side: boto3 as a single client, then 16 connections of a
@@ -38,6 +39,10 @@ class Options:
     data_dir: Path | None
     listed_counts: tuple[int, ...]
     kept_bucket: str | None
+    limits: bool
+    cpu_gate: Path | None
+    cpu_baseline: Path | None
+    tolerance: float
     allow_remote: bool
 
 
@@ -59,6 +64,10 @@ def parse_options(arguments: Sequence[str]) -> Options:
         data_dir=found.data_dir,
         listed_counts=found.listed or ((2_000,) if found.quick else (10_000,)),
         kept_bucket=found.kept_bucket,
+        limits=found.limits,
+        cpu_gate=found.cpu_gate,
+        cpu_baseline=found.write_cpu_baseline,
+        tolerance=found.tolerance,
         allow_remote=found.allow_remote,
     )
     names = [peer.name for peer in options.peers]
@@ -137,6 +146,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="where the listed keys are put, once for all runs: this bucket is not removed",
     )
+    parser.add_argument(
+        "--limits",
+        action="store_true",
+        help="measure the target beside nginx and beside synced writes (needs nginx and wrk)",
+    )
+    parser.add_argument(
+        "--cpu-gate",
+        type=Path,
+        metavar="FILE",
+        help="end with 3 if a request costs the target's processes more CPU time than FILE says",
+    )
+    parser.add_argument("--write-cpu-baseline", type=Path, metavar="FILE", help="write that FILE")
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        default=TOLERANCE,
+        metavar="SHARE",
+        help=f"how much more the gate lets pass ({TOLERANCE})",
+    )
     parser.add_argument("--allow-remote", action="store_true", help="permit other machines")
     return parser
 
@@ -167,6 +195,16 @@ def _listed_counts(text: str) -> tuple[int, ...]:
     if not all(one.isdigit() and int(one) and int(one) % LISTED_COUNT_STEP == 0 for one in counts):
         raise argparse.ArgumentTypeError(f"{text!r} has a count that is no multiple of 1000")
     return tuple(int(one) for one in counts)
+
+
+def _tolerance(text: str) -> float:
+    try:
+        tolerance = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from error
+    if not 0 <= tolerance <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not within 0 and 1")
+    return tolerance
 
 
 def _rounds(text: str) -> int:

@@ -80,7 +80,7 @@ def own_rucket(data_dir: Path | None) -> Iterator[tuple[Endpoint, int]]:
         data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rucket-bench-", dir=data_dir) as name:
         directory = Path(name)
-        port, metrics_port = _free_port(), _free_port()
+        port, metrics_port = free_port(), free_port()
         config = directory / "rucket.toml"
         config.write_text(
             CONFIG.format(
@@ -143,7 +143,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound:
         bound.bind((LOOPBACK, 0))
         return int(bound.getsockname()[1])

@@ -9,9 +9,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.bench.client_limits import ClientLimit
 from loadtests.bench.figures import Ratio, Summary
+from loadtests.bench.gate import Cost, Verdict
+from loadtests.bench.limits import LimitSummary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NOTHING = "-"
 
 COLUMNS = (
@@ -27,6 +30,7 @@ COLUMNS = (
     "PSS MiB",
     "target ÷ this",
 )
+LIMIT_COLUMNS = ("workload", "limit", "per s", "limit per s", "ratio", "wanted")
 NOT_ON_TERMINAL = {"rounds min..max", "client CPU µs"}
 
 
@@ -42,6 +46,10 @@ class Report:
     servers: Mapping[str, str]
     summaries: Sequence[Summary]
     ratios: Sequence[Ratio]
+    client_limits: Sequence[ClientLimit] = ()
+    limits: Sequence[LimitSummary] = ()
+    costs: Sequence[Cost] = ()
+    verdicts: Sequence[Verdict] = ()
 
 
 def write_report(report: Report, directory: Path) -> None:
@@ -77,8 +85,50 @@ def to_markdown(report: Report) -> str:
         "|---|---|" + "---:|" * (len(COLUMNS) - 2),
         *(_markdown_row(row) for row in rows(report)),
         "",
+        *_limit_lines(report),
+        *_client_limit_lines(report),
     ]
     return "\n".join(lines)
+
+
+def _limit_lines(report: Report) -> list[str]:
+    if not report.limits:
+        return []
+    return [
+        "Against what the machine allows:",
+        "",
+        _markdown_row(LIMIT_COLUMNS),
+        "|---|---|" + "---:|" * (len(LIMIT_COLUMNS) - 2),
+        *(_markdown_row(_limit_row(limit)) for limit in report.limits),
+        "",
+    ]
+
+
+def _limit_row(limit: LimitSummary) -> tuple[str, ...]:
+    return (
+        limit.name,
+        limit.limit,
+        _number(limit.target_per_second),
+        _number(limit.limit_per_second),
+        f"{limit.ratio:.2f} ({limit.ratio_low:.2f}..{limit.ratio_high:.2f})",
+        f"{limit.wanted:.1f}" + ("" if limit.is_met else ", missed"),
+    )
+
+
+def _client_limit_lines(report: Report) -> list[str]:
+    if not report.client_limits:
+        return []
+    lines = ["Where the client itself is half of the way or more to its own limit:", ""]
+    for one in report.client_limits:
+        ratios = ", ".join(f"{most:.1f} to {peer}" for peer, most in one.ratios_max.items())
+        lines.append(
+            f"- {one.workload}: {_number(one.client_cpu_us)} µs of the client's own, so "
+            f"{_number(one.per_second_max)} a second at most; the target reaches "
+            f"{one.reached:.0%} of it."
+            + (f" No ratio can exceed {ratios}." if ratios else "")
+            + (f" It spends them on {'; '.join(one.functions)}." if one.functions else "")
+        )
+    return [*lines, ""]
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -93,6 +143,15 @@ def print_report(report: Report, console: Console) -> None:
         table.add_row(first, *(row[number] for number in shown[1:]))
         previous = row[0]
     console.print(table)
+    if report.limits:
+        beside = Table(title="against what the machine allows", box=box.SIMPLE_HEAD)
+        for number, name in enumerate(LIMIT_COLUMNS):
+            beside.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
+        for limit in report.limits:
+            beside.add_row(*_limit_row(limit))
+        console.print(beside)
+    for line in _client_limit_lines(report):
+        console.print(line, markup=False, highlight=False)
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:

@@ -48,9 +48,7 @@ class Signer:
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         canonical = f"{method}\n{quoted_path}\n{quoted_query}\n{lines}\n{names}\n{body_sha256}"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        to_sign = f"AWS4-HMAC-SHA256\n{self._time}\n{self._scope}\n{digest}"
-        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        signature = self._sign(canonical)
         authorization = (
             f"AWS4-HMAC-SHA256 Credential={self._endpoint.access_key}/{self._scope}, "
             f"SignedHeaders={names}, Signature={signature}"
@@ -61,6 +59,27 @@ class Signer:
         return (
             f"{method} {target} HTTP/1.1\r\n{sent}{length}authorization: {authorization}\r\n\r\n"
         ).encode()
+
+    def presigned_target(self, method: str, path: str, expires_s: int = 3600) -> str:
+        """Return the request target of a presigned URL. `path` is unquoted."""
+        query = canonical_query(
+            {
+                "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+                "X-Amz-Credential": f"{self._endpoint.access_key}/{self._scope}",
+                "X-Amz-Date": self._time,
+                "X-Amz-Expires": str(expires_s),
+                "X-Amz-SignedHeaders": "host",
+            }
+        )
+        quoted_path = quote(path)
+        host = f"host:{self._endpoint.authority}\n"
+        canonical = f"{method}\n{quoted_path}\n{query}\n{host}\nhost\nUNSIGNED-PAYLOAD"
+        return f"{quoted_path}?{query}&X-Amz-Signature={self._sign(canonical)}"
+
+    def _sign(self, canonical: str) -> str:
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        to_sign = f"AWS4-HMAC-SHA256\n{self._time}\n{self._scope}\n{digest}"
+        return hmac.digest(self._key, to_sign.encode(), "sha256").hex()
 
 
 def canonical_query(query: dict[str, str]) -> str:

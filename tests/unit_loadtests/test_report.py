@@ -1,11 +1,14 @@
 """The benchmark's report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from loadtests.bench.client_limits import ClientLimit
 from loadtests.bench.figures import Ratio, Summary
+from loadtests.bench.limits import LimitSummary
 from loadtests.bench.report import Report, print_report, to_json, to_markdown, write_report
 
 
@@ -61,7 +64,7 @@ def test_json_reads_back() -> None:
     """Programs find the same figures, and the format's version."""
     read = json.loads(to_json(REPORT))
 
-    assert read["format_version"] == 1
+    assert read["format_version"] == 2
     assert [row["store"] for row in read["summaries"]] == ["rucket", "other"]
     assert read["ratios"][0]["median"] == 2.0
 
@@ -82,3 +85,20 @@ def test_table_names_a_workload_once() -> None:
     text = capture.get()
     assert text.count("GET 1 KiB") == 1
     assert "2.00 (1.90..2.10)" in text
+
+
+def test_limits_stand_below_the_table_when_they_were_measured() -> None:
+    """What is missed says so; a client near its limit is named with what it spends its time on."""
+    limits = [
+        LimitSummary("GET", "nginx", 4000, 10000, 0.4, 0.3, 0.5, wanted=0.3),
+        LimitSummary("PUT", "fdatasync", 40, 100, 0.4, 0.3, 0.5, wanted=0.6),
+    ]
+    near = ClientLimit("GET 1 KiB", 50.0, 20000, 0.5, {"other": 5.0}, ("30% recv_into",))
+
+    page = to_markdown(replace(REPORT, limits=limits, client_limits=[near]))
+
+    assert "| GET | nginx | 4,000 | 10,000 | 0.40 (0.30..0.50) | 0.3 |" in page
+    assert "| 0.40 (0.30..0.50) | 0.6, missed |" in page
+    assert "- GET 1 KiB: 50.0 µs of the client's own, so 20,000 a second at most;" in page
+    assert "No ratio can exceed 5.0 to other. It spends them on 30% recv_into." in page
+    assert "Against what" not in to_markdown(REPORT)

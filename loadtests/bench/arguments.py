@@ -146,6 +146,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="where the listed keys are put, once for all runs: this bucket is not removed",
     )
+    parser.add_argument("--allow-remote", action="store_true", help="permit other machines")
+    _add_judging_arguments(parser)
+    return parser
+
+
+def _add_judging_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limits",
         action="store_true",
@@ -165,8 +171,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help=f"how much more the gate lets pass ({TOLERANCE})",
     )
-    parser.add_argument("--allow-remote", action="store_true", help="permit other machines")
-    return parser
 
 
 def _endpoint(text: str) -> Endpoint:

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "admin": "rucket.cli.admin",
     "verify": "rucket.cli.verify",
     "inspect": "rucket.cli.inspection",
+    "rebuild-index": "rucket.cli.rebuild_index",
     "repair": "rucket.cli.repair",
     "version": "rucket.cli.version",
 }

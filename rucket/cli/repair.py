@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from rucket.cli import repair_log
+from rucket.cli import repair_accept_index, repair_log
 
 _HELP: Final = """Decide what becomes of a data directory that has lost something.
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     name="repair", help=_HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 app.command("log", help=repair_log.HELP)(repair_log.repair_log)
+app.command("accept-index", help=repair_accept_index.HELP)(repair_accept_index.accept)
 
 
 @app.callback()

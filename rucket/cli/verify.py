@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003 -- typer reads annotations
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from rucket.cli.admin_options import Format
+from rucket.cli.progress_bars import ProgressBars
 from rucket.daemon.offline_check import verify_data_directory
 from rucket.daemon.settings_sources import load_settings
 from rucket.observe.log import configure_logging
@@ -67,39 +66,13 @@ def verify(
     configure_logging("warning", pretty=True, process="verify")
     configured_key = settings.auth.sealing_key
     key = None if configured_key is None else bytes.fromhex(configured_key.get_secret_value())
-    with _ProgressBars() as bars:
+    with ProgressBars() as bars:
         report = verify_data_directory(settings.storage.data_dir, key, bars.show)
     if output is Format.JSON:
         typer.echo(json.dumps(_document(report), indent=2, ensure_ascii=False))
     else:
         _print(report)
     raise typer.Exit(_EXIT_PROBLEMS if report.problems else 0)
-
-
-class _ProgressBars:
-    """A bar for each stage, on standard error, where that is a terminal."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._progress = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, stage: str, done: int, total: int | None) -> None:
-        """See `rucket.daemon.offline_report.Progress`."""
-        task = self._tasks.get(stage)
-        if task is None:
-            task = self._tasks[stage] = self._progress.add_task(stage, total=total)
-        self._progress.update(task, completed=done, total=total)
 
 
 def _document(report: VerifyReport) -> dict[str, Any]:

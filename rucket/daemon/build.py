@@ -2,7 +2,7 @@
 
 node          Store over Wal and SqliteIndex, behind CommitServer
 gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
-maintenance   the collection of garbage over the same three, and the scrubber
+maintenance   the collection of garbage over the same three, the scrubber, and checkpoints
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rucket.daemon.checkpointing import CheckpointJob, CheckpointPace
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import CorruptionError
 from rucket.model.records import BucketStatistics
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.net.unix_sockets import UnixSockets
+from rucket.observe.checkpoint_metrics import CheckpointMetrics
 from rucket.observe.metrics import StoredCounts, WalMetrics
 from rucket.observe.scrub_metrics import ScrubMetrics
 from rucket.ports.index import Table
@@ -25,12 +28,18 @@ from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
-from rucket.state.rows import STATISTICS
+from rucket.state.rows import STATISTICS, applied_position
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.blobs.quarantine import FileQuarantine
+from rucket.store.checkpoints.files import list_checkpoints
+from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
+from rucket.store.index.replacement import finish_replacement
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.rebuilding import CheckpointSource
 from rucket.store.scrub_cursor_file import ScrubCursorFile
 from rucket.store.store import Store
+from rucket.store.sync_strategy import SyncMode
+from rucket.store.wal.inspection import segment_names
 from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
@@ -46,14 +55,64 @@ _STRUCTURE_CHECKED_BYTES_MAX = 1 << 30  # a few seconds, which can't be slowed d
 
 @dataclass(frozen=True, slots=True)
 class NodeParts:
-    """The node process."""
+    """The node process.
 
+    Attributes:
+        blobs: nothing but a look at whether there are any.
+        is_synced_later: whether the log may lose what was acknowledged, when the power goes.
+    """
+
+    disk: OsDisk
+    blobs: FileBlobs
+    is_synced_later: bool
     directory: DataDirectory
     tasks: AsyncioTasks
     log: Wal
     index: SqliteIndex
     store: Store
     server: CommitServer
+
+    def open(self) -> int:
+        """Opens the log and recovers; returns how many records were replayed. Blocks.
+
+        Raises:
+            CorruptionError: log or index aren't what was written, or have lost something. Nothing
+                was changed.
+        """
+        self._refuse_emptied_log()
+        self.log.open()
+        return self.store.recover(self._known_durable())
+
+    def _refuse_emptied_log(self) -> None:
+        """A log that was ever written has a segment. So a data directory that has lost its log
+        isn't taken for a new one. No gateway writes a blob before there is a bucket.
+        """
+        if segment_names(self.disk, self.directory.log):
+            return
+        with self.index.snapshot() as snapshot:
+            applied, _ = applied_position(snapshot)
+        checkpoints = list_checkpoints(self.disk, self.directory.checkpoints)
+        if applied or checkpoints or self.blobs.list_ids(None, 1):
+            repair = (
+                "rucket repair accept-index begins a new log behind what the index shows"
+                if applied
+                else "restore a backup, or see rucket rebuild-index --help"
+            )
+            raise CorruptionError(
+                "the log",
+                f"{self.directory.log} has no segment, but there is data: the index shows record "
+                f"{applied}. Nothing was changed. If segments were moved, put them back; otherwise "
+                f"{repair}",
+            )
+
+    def _known_durable(self) -> int:
+        """A record that is known to have been durable in the log: what a checkpoint shows. If the
+        log is synced later, it was synced before the next checkpoint.
+        """
+        checkpoints = list_checkpoints(self.disk, self.directory.checkpoints)
+        if self.is_synced_later:
+            checkpoints = checkpoints[:-1]
+        return checkpoints[-1].position if checkpoints else 0
 
 
 def build_node(settings: Settings) -> NodeParts:
@@ -62,8 +121,10 @@ def build_node(settings: Settings) -> NodeParts:
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     directory.prepare(clock, random)
     directory.make_sealing_key(random)
-    FileBlobs(disk, directory.blobs, 0, random).prepare()
+    blobs = FileBlobs(disk, directory.blobs, 0, random)
+    blobs.prepare()
     tasks = AsyncioTasks(_NODE_THREAD_COUNT)
+    sync = settings.storage.sync.strategy(settings.storage.sync.metadata)
     log = Wal(
         disk,
         directory.log,
@@ -72,12 +133,21 @@ def build_node(settings: Settings) -> NodeParts:
         random,
         segment_size_bytes=settings.storage.wal.segment_size_bytes,
         segment_age_s=settings.storage.wal.segment_age_s,
-        sync=settings.storage.sync.strategy(settings.storage.sync.metadata),
+        sync=sync,
         observer=WalMetrics(),
     )
+    finish_replacement(disk, directory.index)
     index = SqliteIndex(directory.index, disk)
-    store = Store(log, index, tasks)
-    return NodeParts(directory, tasks, log, index, store, CommitServer(store, UnixSockets()))
+    is_synced_later = sync.mode is not SyncMode.ALWAYS
+    store = Store(
+        log,
+        index,
+        tasks,
+        [LogNeededByCheckpoints(disk, directory.checkpoints)],
+        CheckpointSource(disk, directory.checkpoints) if is_synced_later else None,
+    )
+    server = CommitServer(store, UnixSockets())
+    return NodeParts(disk, blobs, is_synced_later, directory, tasks, log, index, store, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +197,20 @@ def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
     scrub = settings.storage.scrub
     pace = ScrubPace(scrub.cycle_days * _SECONDS_PER_DAY, scrub.max_bytes_per_s)
     return ScrubberParts(Scrubber(ports, pace), index)
+
+
+def build_checkpoints(settings: Settings, commits: RemoteCommits) -> CheckpointJob:
+    """The job that makes checkpoints, in the maintenance process, with an index connection of its
+    own.
+    """
+    disk = OsDisk()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    index = SqliteIndexReader(directory.index)
+    wal = settings.storage.wal
+    pace = CheckpointPace(directory.index, wal.checkpoint_max_bytes_per_s)
+    keeper = CheckpointKeeper(disk, directory.checkpoints, index, pace)
+    metrics = CheckpointMetrics()
+    return CheckpointJob(disk, directory, wal, index, keeper, pace, SystemClock(), metrics, commits)
 
 
 class StoredCounter:

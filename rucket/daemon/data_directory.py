@@ -9,6 +9,7 @@
     wal-repaired/        a new log, while `rucket repair log` makes it
     wal-replaced/        what that command has moved out of the way
     index/index.db       the index
+    checkpoints/         all rows of the index at two positions of the log
     blobs/               the bytes of objects
     quarantine/          damaged blobs, moved out of the way, each with a report
     state/scrub.json     how far the scrubber has come
@@ -57,6 +58,7 @@ class DataDirectory:
         self.repaired_log = posixpath.join(root, "wal-repaired")
         self.replaced_logs = posixpath.join(root, "wal-replaced")
         self.index = posixpath.join(root, "index", "index.db")
+        self.checkpoints = posixpath.join(root, "checkpoints")
         self.blobs = posixpath.join(root, "blobs")
         self.quarantine = posixpath.join(root, "quarantine")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")

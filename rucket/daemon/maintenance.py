@@ -16,6 +16,7 @@ from rucket.daemon.build import (
     GatewayParts,
     ScrubberParts,
     StoredCounter,
+    build_checkpoints,
     build_maintenance,
     build_scrubber,
 )
@@ -57,6 +58,8 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, collect_garbage)),
         asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
     ]
+    checkpoints = build_checkpoints(settings, parts.commits)
+    jobs.append(asyncio.ensure_future(checkpoints.run()))
     scrub: ScrubberParts | None = None
     if settings.storage.scrub.enabled:
         scrub = build_scrubber(settings, parts.gateway)
@@ -74,6 +77,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     parts.commits.close()
     parts.tasks.close()
     parts.index.close()
+    checkpoints.index.close()
     if scrub is not None:
         scrub.index.close()
 

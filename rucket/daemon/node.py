@@ -79,8 +79,7 @@ def _open(node: NodeParts, settings: Settings) -> int:
         else:
             key = bytes.fromhex(configured_key.get_secret_value())
         check_fully(OsDisk(), node.directory, key)
-    node.log.open()
-    return node.store.recover()
+    return node.open()
 
 
 async def _checkpoint_often(node: NodeParts) -> None:

@@ -2,29 +2,24 @@
 
 ::
 
-    lock ── rucket.json ── log ── index ── position in the log ── blobs
+    lock ── rucket.json ── log ── checkpoints ── index ── position in the log ── blobs
 
 Nothing is repaired and nothing is changed but the lock file.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.data_directory import SEALING_KEY_SIZE_BYTES, DataDirectory
+from rucket.daemon.offline_access import offline
 from rucket.daemon.offline_blob_check import check_blobs
+from rucket.daemon.offline_checkpoint_check import can_be_rebuilt, check_checkpoints
 from rucket.daemon.offline_index_check import IndexCheck, check_position
 from rucket.daemon.offline_report import Area, VerifyReport
-from rucket.daemon.preflight import prepare_data_directory
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import (
-    ConfigurationError,
-    CorruptionError,
-    DataDirectoryError,
-    UnknownFormatError,
-)
+from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
 from rucket.runtime.system import SystemRandom
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndexReader
@@ -53,16 +48,8 @@ def verify_data_directory(
     Raises:
         ConfigurationError: it is no data directory, or a server uses it.
     """
-    if not (data_dir / "rucket.json").is_file() and not (data_dir / "wal").is_dir():
-        raise ConfigurationError(f"{data_dir} is no data directory of Rucket")
-    try:
-        lock_descriptor = prepare_data_directory(data_dir)
-    except DataDirectoryError as error:
-        raise ConfigurationError(f"{error}; a running server verifies itself") from error
-    try:
+    with offline(data_dir, "a running server verifies itself"):
         return _verify(data_dir, sealing_key, progress)
-    finally:
-        os.close(lock_descriptor)
 
 
 def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> VerifyReport:
@@ -88,11 +75,13 @@ def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> Ve
             f"{log.tail_size_bytes} bytes at the log's end belong to a batch that a crash cut off; "
             "the next start drops it: it was never acknowledged"
         )
+    checkpoints = check_checkpoints(disk, directory.checkpoints, report, progress)
+    is_rebuildable = can_be_rebuilt(log, checkpoints)
     index = IndexCheck(key, report, progress)
     if _check_index(directory, index, log, report):
         check_blobs(FileBlobs(disk, directory.blobs, 0, SystemRandom()), index, report, progress)
     _note_quarantine(Path(directory.quarantine), report)
-    _say_repairs(report, log)
+    _say_repairs(report, is_rebuildable=is_rebuildable)
     return report
 
 
@@ -151,22 +140,26 @@ def _note_quarantine(directory: Path, report: VerifyReport) -> None:
             report.notes.append(f"{count} damaged blobs are in {directory}, each with a report")
 
 
-def _say_repairs(report: VerifyReport, log: LogCheck) -> None:
+def _say_repairs(report: VerifyReport, *, is_rebuildable: bool) -> None:
     areas = {problem.area for problem in report.problems}
-    if Area.INDEX in areas and log.is_complete:
+    if Area.INDEX in areas and is_rebuildable:
         report.repairs.append(
-            "Index: the log holds every record there ever was, so it can be built again: move "
-            "index/ away and start the server."
+            f"Index: rucket rebuild-index -d {report.data_dir} builds it again, with all there was."
         )
     elif Area.INDEX in areas:
         report.repairs.append(
-            f"Index: the log begins with record {log.first_sequence_number}; restore the data "
+            "Index: log and checkpoints aren't enough to build it again; restore the data "
             "directory from a backup."
         )
     if Area.LOG in areas:
         report.repairs.append(
-            "Log: acknowledged records can't be read. rucket repair log says what can be kept; "
-            "restoring the data directory from a backup may lose less."
+            "Log: acknowledged records can't be read. If the index is whole, rucket repair "
+            "accept-index begins a new log behind what it shows, and nothing of that is lost; else "
+            "rucket repair log says what can be kept, and a backup may hold more."
+        )
+    if Area.CHECKPOINTS in areas:
+        report.repairs.append(
+            "Checkpoints: start the server; it makes new ones and puts damaged ones aside."
         )
     if Area.BLOBS in areas:
         report.repairs.append(

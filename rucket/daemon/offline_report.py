@@ -14,6 +14,7 @@ class Area(enum.StrEnum):
     DIRECTORY = "directory"
     LOG = "log"
     INDEX = "index"
+    CHECKPOINTS = "checkpoints"
     BLOBS = "blobs"
 
 

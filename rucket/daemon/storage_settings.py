@@ -15,7 +15,7 @@ _MS_PER_S = 1000
 
 
 class WalSettings(Section):
-    """``[storage.wal]``; obeyed by the node process.
+    """``[storage.wal]``; obeyed by the node process, checkpoints by the maintenance process.
 
     Attributes:
         segment_size_bytes: a segment of the log that has grown to this size gets a successor.
@@ -23,11 +23,16 @@ class WalSettings(Section):
             write; so what the index has can be let go though little is written.
         recovery: light: a start reads the newest segment, and what the index lacks. full: it reads
             all of the log and of the index first, and compares them.
+        checkpoint_log_bytes: a checkpoint of the index is made when the log has grown by so much,
+            and by as much as the index is large.
+        checkpoint_max_bytes_per_s: how fast one is written, and read again.
     """
 
     segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
     segment_age_s: float = Field(default=3600.0, ge=1, le=365 * 24 * 3600)
     recovery: Literal["light", "full"] = "light"
+    checkpoint_log_bytes: int = Field(default=256 * 1024 * 1024, ge=1024 * 1024, le=1 << 40)
+    checkpoint_max_bytes_per_s: int = Field(default=64 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
 
 
 class SyncSettings(Section):

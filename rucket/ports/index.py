@@ -107,10 +107,6 @@ class Index(IndexReader, Protocol):
         """Returns once all that was committed before the call survives a power cut."""
         ...
 
-    def clear(self) -> None:
-        """Removes all rows, in one transaction, so that the log can build them again."""
-        ...
-
     def close(self) -> None:
         """Gives its files back."""
         ...

@@ -10,7 +10,7 @@ to sync later (`rucket.store.sync_strategy`); what must not outlive its log entr
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rucket.model.errors import (
     CommitUnknownError,
@@ -23,12 +23,13 @@ from rucket.state.apply import apply_entries
 from rucket.state.commands import MalformedCommandError, decode_command, encode_command
 from rucket.state.outcomes import Outcome, RecentOutcomes
 from rucket.state.rows import applied_position
+from rucket.store.wal.reading import LogExtent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rucket.model.records import Record
-    from rucket.ports.index import Index
+    from rucket.ports.index import Index, Transaction
     from rucket.ports.log import Log, LogEntry
     from rucket.ports.tasks import Tasks
 
@@ -43,24 +44,68 @@ class CommandRefusedError(OperatingError):
     """What came isn't a command this node understands; nothing happened."""
 
 
-class Store:
-    """One node's metadata. Call `recover`, then `run`, which serves until it is cancelled."""
+class NeedsLog(Protocol):
+    """Somebody who still needs a part of the log."""
 
-    def __init__(self, log: Log, index: Index, tasks: Tasks) -> None:
+    def first_needed(self) -> int:
+        """The sequence number of the first record that is still needed. Blocks."""
+        ...
+
+
+class RowSource(Protocol):
+    """Where rows come from when the index has to be built again."""
+
+    def forget_after(self, position: int) -> None:
+        """Says that records after `position` are lost, and their numbers about to be used again.
+        Blocks.
+        """
+        ...
+
+    def fill(self, transaction: Transaction, log: LogExtent) -> None:
+        """Replaces all rows by those of a position from which the log goes on. Blocks."""
+        ...
+
+
+class Store:
+    """One node's metadata. Call `recover`, then `run`, which serves until it is cancelled.
+
+    Args:
+        log, index, tasks: the ports.
+        log_users: nothing of the log goes that one of these needs.
+        row_source: for a log that need not be durable when it is applied, and may have lost what
+            the index shows.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        index: Index,
+        tasks: Tasks,
+        log_users: Sequence[NeedsLog] = (),
+        row_source: RowSource | None = None,
+    ) -> None:
         self._log = log
         self._index = index
         self._tasks = tasks
+        self._log_users = tuple(log_users)
+        self._row_source = row_source
         self._waiting: dict[bytes, list[Done]] = {}
         self._recent: RecentOutcomes | None = None
         self._running = False
         self._refusing = False
         self.applied_sequence_number = 0
 
-    def recover(self) -> int:
+    def recover(self, acknowledged: int = 0) -> int:
         """Brings the index up to the end of the log. Blocks.
 
-        An index that shows more than the log holds isn't of this log: it is thrown away and built
-        again.
+        Unless the log was told to sync later, nothing is applied before it is durable, so that an
+        index, or anything else, that shows more than the log holds tells that the log has lost
+        records. That is refused: to go on would lose them for good. A log that syncs later may have
+        lost what it never promised: then the index is built again.
+
+        Args:
+            acknowledged: a record that is known to have been durable in the log, from whatever else
+                has seen it; 0 if nothing has.
 
         Returns:
             How many entries were replayed.
@@ -71,21 +116,12 @@ class Store:
         """
         with self._index.snapshot() as snapshot:
             applied, hlc = applied_position(snapshot)
-        if applied > self._log.last_sequence_number():
-            _logger.error(
-                "the index shows record %d, but the log ends with %d: building it again",
-                applied,
-                self._log.last_sequence_number(),
-            )
-            if self._log.first_sequence_number() > 1:
-                raise CorruptionError(
-                    "the index",
-                    f"it shows record {applied}, but the log ends with "
-                    f"{self._log.last_sequence_number()} and no longer reaches back to its first "
-                    "record, so it can't be built again: restore both from a backup",
-                )
-            self._index.clear()
-            applied = 0
+        last = self._log.last_sequence_number()
+        if last >= acknowledged and self._row_source is not None:
+            self._row_source.forget_after(last)
+            if applied > last:
+                applied = self._build_again(self._row_source, applied)
+        self._refuse_lost_records(applied, acknowledged)
         with self._index.snapshot() as snapshot:
             self._recent = RecentOutcomes(snapshot)
         self._log.observe(hlc)
@@ -105,6 +141,42 @@ class Store:
                 "the log", f"it can be read up to record {self.applied_sequence_number} only"
             )
         return self.applied_sequence_number - applied
+
+    def _build_again(self, source: RowSource, applied: int) -> int:
+        """Fills the index from another source; returns up to where it shows the log then."""
+        extent = LogExtent(self._log.first_sequence_number(), self._log.last_sequence_number())
+        _logger.error(
+            "LOST: records %d to %d were acknowledged, but not yet synced (storage.sync.metadata) "
+            "when the power went; the index is built again without them",
+            extent.last_sequence_number + 1,
+            applied,
+        )
+        with self._index.transaction() as transaction:
+            source.fill(transaction, extent)
+            position, _ = applied_position(transaction)
+        return position
+
+    def _refuse_lost_records(self, applied: int, acknowledged: int) -> None:
+        first, last = self._log.first_sequence_number(), self._log.last_sequence_number()
+        known = max(applied, acknowledged)
+        if known > last:
+            holds = f"ends with record {last}" if last >= first else "holds no record"
+            shows = f"the index shows record {applied}"
+            repair = "rucket repair accept-index begins a new log behind what the index shows"
+            if applied < known:
+                shows = f"record {acknowledged} was acknowledged, and {shows}"
+                repair = "restore a backup, or see rucket rebuild-index --help"
+            raise CorruptionError(
+                "the log",
+                f"it {holds}, but {shows}: acknowledged records are lost. Nothing was changed. If "
+                f"segments were moved, put them back into wal/ and start again; otherwise {repair}",
+            )
+        if applied + 1 < first:
+            raise CorruptionError(
+                "the index",
+                f"it shows record {applied}, but the log begins with record {first}: "
+                "rucket rebuild-index builds it again from a checkpoint and the log",
+            )
 
     async def run(self) -> None:
         """Carries out commands until it is cancelled.
@@ -217,8 +289,9 @@ class Store:
             done(None)
 
     async def checkpoint(self) -> None:
-        """Makes the index durable, and lets go of the log it no longer needs, beside `run`. The log
-        comes first: what the index shows must not outlive the entries it came from.
+        """Makes the index durable, and lets go of the log that neither it nor anybody else needs,
+        beside `run`. The log comes first: what the index shows must not outlive the entries it came
+        from.
         """
         await self._log.sync()
         await self._tasks.run_blocking(self.checkpoint_index)
@@ -227,4 +300,5 @@ class Store:
         """The part of a checkpoint that blocks."""
         durable = self.applied_sequence_number
         self._index.sync()
-        self._log.discard_before(durable + 1)
+        needed = [user.first_needed() for user in self._log_users]
+        self._log.discard_before(min([durable + 1, *needed]))

@@ -124,7 +124,6 @@ class ForgetfulIndex:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.sync = index.sync
-        self.clear = index.clear
         self.close = index.close
 
     @contextmanager

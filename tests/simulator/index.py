@@ -260,13 +260,6 @@ class SimulatedIndex:
         self._begin("sync")
         self._file.sync()
 
-    def clear(self) -> None:
-        """See `Index.clear`."""
-        with self.transaction() as transaction:
-            for table, rows in self._file.tables.items():
-                for key in rows.keys:
-                    transaction.delete(table, key)
-
     def close(self) -> None:
         """See `Index.close`."""
 

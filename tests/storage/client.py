@@ -179,3 +179,8 @@ class Client:
     async def checkpoint(self) -> None:
         """Does what the node does every now and then."""
         await self._node.store.checkpoint()
+
+    async def take_checkpoint(self) -> None:
+        """Writes a checkpoint of the index, as the maintenance process does."""
+        await self._node.store.sync()
+        await self._gateway.tasks.run_blocking(self._node.keeper.take)

@@ -14,11 +14,14 @@ from rucket.ports.index import Table
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, part_row_key
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
+from rucket.store.rebuilding import CheckpointSource
 from rucket.store.store import Store
 from rucket.store.sync_strategy import ALWAYS, SyncStrategy
 from rucket.store.wal.wal import Wal
 from tests.simulation.final_checks import check_rows
 from tests.simulator.process import SimulatedClock, SimulatedRandom, SimulatedTasks
+from tests.storage.checkpoints import check_rebuilding
 from tests.storage.interleaving import InterleavedTasks
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 LOG_DIRECTORY = "/data/log"
 BLOB_DIRECTORY = "/data/blobs"
+CHECKPOINT_DIRECTORY = "/data/checkpoints"
 BLOB_DIRECTORIES = tuple(f"{BLOB_DIRECTORY}/files/{number:02x}" for number in range(2))
 DIRECTORIES = (
     "/",
@@ -88,12 +92,14 @@ class Layout:
     Attributes:
         is_interleaved: whether blocking work takes turns at every disk operation.
         sync: when the log is synced.
+        has_checkpoints: whether the log is kept for checkpoints, and they are judged.
     """
 
     segment_size_bytes: int = 16 * 1024
     gateway_count: int = 1
     is_interleaved: bool = False
     sync: SyncStrategy = ALWAYS
+    has_checkpoints: bool = False
 
 
 class _Random(SimulatedRandom):
@@ -148,7 +154,16 @@ class Node:
             sync=layout.sync,
         )
         self.index: Index = machine.index_file.open(self.process)
-        self.store = wiring.store(wiring.log(self.wal), self.index, self.tasks)
+        self.disk = disk
+        self.has_checkpoints = layout.has_checkpoints
+        self.keeper = CheckpointKeeper(disk, CHECKPOINT_DIRECTORY, self.index)
+        self.store = wiring.store(
+            wiring.log(self.wal),
+            self.index,
+            self.tasks,
+            [LogNeededByCheckpoints(disk, CHECKPOINT_DIRECTORY)] if layout.has_checkpoints else [],
+            None if layout.sync == ALWAYS else CheckpointSource(disk, CHECKPOINT_DIRECTORY),
+        )
         self.gateways = [
             wiring.gateway(
                 Gateway(
@@ -177,6 +192,8 @@ class Node:
         with self.index.snapshot() as snapshot:
             found = {key: self._read(snapshot, key) for key in keys}
         check_rows(self.gateways[0])
+        if self.has_checkpoints:
+            check_rebuilding(self.disk, LOG_DIRECTORY, CHECKPOINT_DIRECTORY, self.index)
         return found
 
     def _read(self, snapshot: Snapshot, key: str) -> Body:

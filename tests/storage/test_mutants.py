@@ -1,8 +1,8 @@
 """The proof proved: a store that leaves out a sync, or does two things the wrong way round, is
 caught by the power cuts.
 
-Every sync that the log and the blobs call is left out in turn; the calls are found in the source,
-so that a new one is here by itself. The orderings are those of docs/architecture.md.
+Every sync that the log, the blobs and the checkpoints call is left out in turn; the calls are found
+in the source, so that a new one is here by itself. The orderings are those of docs/architecture.md.
 
 Mutants that survive, and why:
 
@@ -28,11 +28,11 @@ from tests.storage.survivors import Thoroughness
 from tests.storage.sync_sites import Site, SyncWatcher, sites_in_source
 from tests.storage.workloads import WORKLOADS
 
-SITES = sites_in_source("store/wal", "store/blobs/file_blobs.py")
+SITES = sites_in_source("store/wal", "store/blobs/file_blobs.py", "store/checkpoints/files.py")
 EQUIVALENT = frozenset({"rucket.store.wal.segment_files.SegmentFiles.make_spare:sync_data"})
 MUTANTS = {mutant.name: mutant for mutant in (*map(without, SITES), *ORDERINGS)}
 
-ORDER = ("put blob", "rotation", "checkpoint", "overwrite")
+ORDER = ("put blob", "rotation", "checkpoint", "index checkpoints", "overwrite")
 LAST = ("put streamed blob",)
 PLAN = Plan(
     Thoroughness(single_sectors=False, mixture_count=1, every_commit=False),
@@ -67,8 +67,8 @@ def test_broken_promise_is_caught(mutant: Mutant) -> None:
 
 
 def test_every_sync_is_reached() -> None:
-    """No sync of the log or the blobs lies outside of what the workloads, and the recoveries from
-    them, do.
+    """No sync of log, blobs or checkpoints lies outside of what the workloads, and the recoveries
+    from them, do.
     """
     reached = set()
 
@@ -78,7 +78,7 @@ def test_every_sync_is_reached() -> None:
         call()
 
     wiring = Wiring(disk=lambda disk: SyncWatcher(disk, watch))
-    for name in ("put blob", "checkpoint", "rotation"):
+    for name in ("put blob", "checkpoint", "rotation", "index checkpoints"):
         workload = WORKLOADS[name]
         Search(wiring, workload.layout, QUICK_PLAN).go_through(workload.record(wiring))
 

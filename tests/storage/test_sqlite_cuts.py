@@ -20,6 +20,7 @@ import pytest
 from rucket.disk.os_disk import OsDisk
 from rucket.ports.index import Snapshot, Table
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.rebuilding import clear_rows
 from tests.storage.power_cuts import LostError, is_exhaustive
 from tests.storage.sqlite_files import (
     BY_INDEX,
@@ -93,8 +94,9 @@ class _Recorder:
             reader.close()
             self._commit(index, 5)
             self._commit(index, 1)
-            index.clear()
-            self._add_version(_rows(index))
+            with index.transaction() as transaction:
+                clear_rows(transaction)
+                self._add_version(_rows_in(transaction))
             self._commit(index, 2)
             self._sync(index)
             self._commit(index, 1)

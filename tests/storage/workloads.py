@@ -148,6 +148,18 @@ async def _checkpoint(life: Life) -> None:
     await client.put("k1", "c3", _INLINE)
 
 
+async def _index_checkpoints(life: Life) -> None:
+    client = life.client()
+    await client.take_checkpoint()
+    await client.put("k1", "c1", _INLINE)
+    await client.checkpoint()
+    await client.take_checkpoint()
+    await client.checkpoint()
+    await client.put("k2", "c2", _INLINE)
+    await client.take_checkpoint()
+    await client.checkpoint()
+
+
 async def _garbage(life: Life) -> None:
     client = life.client()
     await client.put("blob", "b1", _INLINE)
@@ -262,6 +274,13 @@ WORKLOADS = {
         Workload("multipart", _multipart),
         Workload("rotation", _rotation, layout=_TINY),
         Workload("checkpoint", _checkpoint, _fill_segments, layout=_TINY),
+        Workload(
+            "index checkpoints",
+            _index_checkpoints,
+            _fill_segments,
+            Layout(segment_size_bytes=12 * 1024, has_checkpoints=True),
+            has_few_sectors=False,
+        ),
         Workload("garbage", _garbage, _before_overwrites),
         Workload("copy", _copy, _before_overwrites),
         Workload(
@@ -287,6 +306,13 @@ WORKLOADS = {
         Workload("never, rotation", _rotation, layout=replace(_TINY, sync=_NEVER)),
         Workload(
             "never, checkpoint", _checkpoint_in_between, layout=Layout(64 * 1024, sync=_NEVER)
+        ),
+        Workload(
+            "never, index checkpoints",
+            _index_checkpoints,
+            _fill_segments,
+            Layout(segment_size_bytes=12 * 1024, sync=_NEVER, has_checkpoints=True),
+            has_few_sectors=False,
         ),
         Workload(
             "never, garbage", _garbage, _before_overwrites, layout=Layout(64 * 1024, sync=_NEVER)

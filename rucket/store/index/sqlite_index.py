@@ -346,12 +346,6 @@ class SqliteIndex:
             finally:
                 connection.close()
 
-    def clear(self) -> None:
-        """See `Index.clear`."""
-        with self.transaction():
-            for table in Table:
-                self._connection.execute(f"DELETE FROM t{table}")  # noqa: S608
-
     def close(self) -> None:
         """See `Index.close`."""
         self._connection.close()

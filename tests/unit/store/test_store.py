@@ -18,22 +18,24 @@ from rucket.state.commands import CreateBucket, PutObject, WriteCondition
 from rucket.state.outcomes import Committed, Outcome, Rejected
 from rucket.state.rows import find_object
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
-from rucket.store.store import Store
+from rucket.store.store import NeedsLog, Store
 from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 
 @asynccontextmanager
-async def _running(directory: Path) -> AsyncIterator[tuple[Store, SqliteIndex, int]]:
+async def _running(
+    directory: Path, log_users: Sequence[NeedsLog] = ()
+) -> AsyncIterator[tuple[Store, SqliteIndex, int]]:
     tasks = AsyncioTasks(2)
     disk = OsDisk()
     wal = Wal(disk, str(directory / "wal"), tasks, SystemClock(), SystemRandom(), 1 << 20)
     wal.open()
     index = SqliteIndex(str(directory / "index.db"), disk)
-    store = Store(wal, index, tasks)
+    store = Store(wal, index, tasks, log_users)
     replayed = store.recover()
     task = asyncio.ensure_future(store.run())
     try:
@@ -139,29 +141,11 @@ def test_an_index_thrown_away_is_built_again_from_the_log(tmp_path: Path) -> Non
     assert asyncio.run(rebuilt()) == (before, 59)
 
 
-def test_an_index_that_is_ahead_of_the_log_is_built_again(tmp_path: Path) -> None:
-    """It can't be of this log."""
-
-    async def fill(count: int) -> None:
-        async with _running(tmp_path) as (store, _, _):
-            for number in range(count):
-                await store.commit(CreateBucket(_id(number), f"bucket-{number}", "owner"))
-
-    async def buckets() -> int:
-        async with _running(tmp_path) as (_, index, _):
-            with index.snapshot() as snapshot:
-                return len(snapshot.scan(Table.BUCKETS, b"", None, 100))
-
-    asyncio.run(fill(5))
-    for path in (tmp_path / "wal").iterdir():
-        path.unlink()
-    asyncio.run(fill(2))
-
-    assert asyncio.run(buckets()) == 2
-
-
-def test_an_index_ahead_of_a_log_that_was_shortened_is_refused(tmp_path: Path) -> None:
-    """It isn't thrown away before it is sure that it can be built again."""
+@pytest.mark.parametrize("lost", ["all segments", "what the newest segment holds"])
+def test_an_index_that_is_ahead_of_the_log_is_refused(tmp_path: Path, lost: str) -> None:
+    """Nothing is applied before it is durable: the log has lost what it acknowledged. Not a row
+    goes, and what repairs it is said.
+    """
 
     async def fill(first: int, count: int) -> None:
         async with _running(tmp_path) as (store, _, _):
@@ -172,12 +156,54 @@ def test_an_index_ahead_of_a_log_that_was_shortened_is_refused(tmp_path: Path) -
     asyncio.run(fill(0, 3))
     asyncio.run(fill(3, 3))
     newest = max((tmp_path / "wal").glob("*.wal"))
-    newest.write_bytes(newest.read_bytes()[:4096] + bytes(1 << 20))
+    if lost == "all segments":
+        for path in (tmp_path / "wal").iterdir():
+            path.unlink()
+    else:
+        newest.write_bytes(newest.read_bytes()[:4096] + bytes(1 << 20))
 
-    with pytest.raises(CorruptionError, match="restore both"):
+    with pytest.raises(CorruptionError, match="rucket repair accept-index"):
         asyncio.run(fill(6, 1))
     with SqliteIndexReader(str(tmp_path / "index.db")).snapshot() as snapshot:
         assert len(snapshot.scan(Table.BUCKETS, b"", None, 10)) == 6
+
+
+def test_a_log_that_lost_what_was_acknowledged_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Even if the index is lost as well: a checkpoint, or a blob, tells of it."""
+
+    async def scenario() -> None:
+        async with _running(tmp_path) as (store, _, _):
+            store.recover(acknowledged=1)
+
+    with pytest.raises(CorruptionError, match="record 1 was acknowledged"):
+        asyncio.run(scenario())
+
+
+def test_the_log_is_kept_for_who_needs_it(tmp_path: Path) -> None:
+    """The least of all that is still needed counts."""
+
+    class Needs:
+        def __init__(self, first: int) -> None:
+            self.first = first
+
+        def first_needed(self) -> int:
+            return self.first
+
+    needs = [Needs(1), Needs(4)]
+
+    async def fill(number: int) -> int:
+        async with _running(tmp_path, needs) as (store, _, _):
+            await store.commit(CreateBucket(_id(number), f"bucket-{number}", "owner"))
+            await store.checkpoint()
+        return len(list((tmp_path / "wal").glob("*.wal")))
+
+    kept = [asyncio.run(fill(number)) for number in range(5)]
+    needs[0].first = 3
+    kept.append(asyncio.run(fill(5)))
+    needs[0].first = 100
+    kept.append(asyncio.run(fill(6)))
+
+    assert kept == [1, 2, 3, 4, 5, 4, 4]
 
 
 @pytest.mark.parametrize(

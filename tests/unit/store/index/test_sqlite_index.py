@@ -91,18 +91,6 @@ def test_a_reader_can_not_write(index: SqliteIndex, tmp_path: Path) -> None:
     reader.close()
 
 
-def test_clearing_removes_every_row_of_every_table(index: SqliteIndex) -> None:
-    """So that the log can build them again."""
-    with index.transaction() as transaction:
-        for table in Table:
-            transaction.put(table, b"k", b"v")
-
-    index.clear()
-
-    with index.snapshot() as snapshot:
-        assert all(snapshot.scan(table, b"", None, 1) == [] for table in Table)
-
-
 @pytest.mark.parametrize("column", ["value", "attachment"])
 def test_a_row_with_a_flipped_byte_is_never_returned(tmp_path: Path, column: str) -> None:
     """SQLite doesn't check its pages; we check our rows."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rucket.cli.progress_bars import ProgressBars
-from rucket.daemon.offline_acceptance import REPLACED_DIRECTORY, accept_index
+from rucket.daemon.offline_acceptance import accept_index
 from rucket.daemon.settings_sources import load_settings
 from rucket.observe.log import configure_logging
 
@@ -64,5 +64,5 @@ def _print(acceptance: Acceptance) -> None:
             f"GIVEN UP are records {first} to {acceptance.given_up_last}: acknowledged, not in the "
             "index, and the log can't be read up to there. rucket inspect log shows what is left"
         )
-    typer.echo(f"{acceptance.segment_count} segments go to {REPLACED_DIRECTORY}/")
+    typer.echo(f"{acceptance.segment_count} segments go to wal-replaced/")
     typer.echo(f"the new log begins with record {acceptance.next_sequence_number}")

@@ -2,14 +2,14 @@
 
 The log begins anew right behind what the index shows. Sequence numbers that were ever used are not
 used again: where records behind the index can still be read, they are given up, and the log begins
-behind them. The old segments are moved into ``wal-replaced/``.
+behind them. The old segments are moved into ``wal-replaced/N/``.
 """
 
 from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.offline_access import offline
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from rucket.daemon.offline_report import Progress
     from rucket.ports.disk import Disk
     from rucket.ports.random import Random
-
-REPLACED_DIRECTORY: Final = "wal-replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,12 @@ def accept_index(
         finish_replacement(disk, directory.index)
         key = sealing_key if sealing_key is not None else _key_of(directory)
         _refuse_damaged_index(directory, key, progress)
-        replaced = posixpath.join(str(data_dir), REPLACED_DIRECTORY)
+        earlier = _replaced_logs(disk, directory.replaced_logs)
         index = SqliteIndex(directory.index, disk)
         try:
             with index.snapshot() as snapshot:
                 position, hlc = applied_position(snapshot)
-            seen, seen_hlc = _newest_seen(disk, (directory.log, replaced))
+            seen, seen_hlc = _newest_seen(disk, [directory.log, *earlier])
             acceptance = _acceptance(disk, directory, position, seen)
             if not is_confirmed:
                 return acceptance
@@ -100,8 +98,13 @@ def accept_index(
             index.sync()
         finally:
             index.close()
-        directories = (directory.log, replaced)
-        begin_log_behind(disk, directories, acceptance.next_sequence_number, SystemRandom())
+        begin_log_behind(
+            disk,
+            directory.log,
+            directory.replaced_logs,
+            acceptance.next_sequence_number,
+            SystemRandom(),
+        )
         reader = SqliteIndexReader(directory.index)
         try:
             CheckpointKeeper(disk, directory.checkpoints, reader).take()
@@ -133,7 +136,7 @@ def _refuse_damaged_index(directory: DataDirectory, key: bytes, progress: Progre
         raise CorruptionError("the index", f"it can't be accepted: {detail}; see rucket verify")
 
 
-def _newest_seen(disk: Disk, directories: tuple[str, ...]) -> tuple[int, int]:
+def _newest_seen(disk: Disk, directories: list[str]) -> tuple[int, int]:
     found = [newest_seen(disk, directory) for directory in directories]
     return max(number for number, _ in found), max(hlc for _, hlc in found)
 
@@ -157,18 +160,29 @@ def _acceptance(disk: Disk, directory: DataDirectory, position: int, seen: int) 
     return Acceptance(position, log_last, damage, seen if seen > position else 0, count)
 
 
+def _replaced_logs(disk: Disk, directory: str) -> list[str]:
+    """The directories of logs that were moved away."""
+    try:
+        names = disk.list_directory(directory)
+    except FileNotFoundError:
+        return []
+    return [posixpath.join(directory, name) for name in names if name.isdecimal()]
+
+
 def begin_log_behind(
-    disk: Disk, directories: tuple[str, str], first_sequence_number: int, random: Random
+    disk: Disk, log: str, replaced_logs: str, first_sequence_number: int, random: Random
 ) -> None:
-    """Moves all segments of the first directory into the second, and begins a log in the first. A
-    crash in between leaves no log, which no server starts on.
+    """Moves all segments of a log away, and begins it anew. A crash in between leaves a log that no
+    server starts on.
     """
-    log, replaced = directories
     disk.make_directory(log)
+    earlier = _replaced_logs(disk, replaced_logs)
+    number = 1 + max((int(posixpath.basename(path)) for path in earlier), default=0)
+    replaced = posixpath.join(replaced_logs, str(number))
     disk.make_directory(replaced)
     names = segment_names(disk, log)
-    numbers = map(segment_number_of, [*names, *segment_names(disk, replaced)])
-    segment_number = max(numbers, default=0) + 1
+    all_names = [*names, *(name for path in earlier for name in segment_names(disk, path))]
+    segment_number = max(map(segment_number_of, all_names), default=0) + 1
     for name in names:
         disk.rename(posixpath.join(log, name), posixpath.join(replaced, name))
     disk.sync_directory(replaced)

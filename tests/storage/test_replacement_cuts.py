@@ -149,7 +149,7 @@ class _Tokens:
 
 
 def _begin(disk: Disk) -> None:
-    begin_log_behind(disk, (_LOG, _REPLACED), 71, _Tokens())
+    begin_log_behind(disk, _LOG, _REPLACED, 71, _Tokens())
 
 
 def _begin_everywhere(wrap: Wrap) -> int:
@@ -168,7 +168,9 @@ def _begin_everywhere(wrap: Wrap) -> int:
             left = survivor.image if is_done else _moments(survivor.image, "again", _again)[-1]
             machine, _ = restore(left, "look")
             disk = machine.device.attach(machine.start("look"))
-            kept = _read_all(disk, _REPLACED)
+            kept: dict[str, bytes] = {}
+            for name in disk.list_directory(_REPLACED):
+                kept |= _read_all(disk, f"{_REPLACED}/{name}")
             if log_extent(disk, _LOG) != LogExtent(71, 70) or kept.items() < _SEGMENTS.items():
                 raise LostError(f"moment {number}, {survivor.label}: {sorted(kept)}")
     return count

@@ -18,6 +18,7 @@ from rucket.state.recount import all_rows
 from rucket.state.row_contents import read_whole_row
 from rucket.state.row_scan import read_rows
 from rucket.state.rows import applied_position, bucket_prefix, find_bucket, prefix_end
+from rucket.store.checkpoints.files import write_dump
 from rucket.store.index.sqlite_index import SqliteIndexReader
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ HELP: Final = """Show rows of the index.
 Without --table: how many rows each table has, and up to which record of the log they show. With
 --table: the rows, in the order of their keys. --prefix is text, or hexadecimal digits after 0x;
 with --bucket it is a prefix of the object's key. With -f json, every line is a JSON object.
+
+With --dump, all rows are written to a new file, in the format of a checkpoint: two indexes hold the
+same exactly if their dumps are the same bytes.
 """
 
 _BY_BUCKET: Final = frozenset({Table.OBJECTS, Table.UPLOADS})
@@ -35,7 +39,7 @@ _ROWS_PER_SNAPSHOT: Final = 100
 _HEXADECIMAL: Final = "0x"
 
 
-def inspect_index(
+def inspect_index(  # noqa: PLR0913, PLR0917 -- one for each option
     data_dir: Annotated[
         Path | None,
         typer.Option("-d", "--data-dir", metavar="DIR", help="Where data is: storage.data_dir."),
@@ -53,6 +57,9 @@ def inspect_index(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="Show so many rows at most.")
     ] = 100,
+    dump: Annotated[
+        Path | None, typer.Option("--dump", metavar="FILE", help="Write all rows to this new file.")
+    ] = None,
     output: Annotated[Format, typer.Option("-f", "--format", help="How to print.")] = Format.TEXT,
 ) -> None:
     """Show rows of the index."""
@@ -61,12 +68,22 @@ def inspect_index(
     chosen = None if table is None else _table(table)
     index = SqliteIndexReader(directory.index, is_inspection=True)
     try:
-        if chosen is None:
+        if dump is not None:
+            _dump(index, dump)
+        elif chosen is None:
             _print_summary(index, output)
         else:
             _print_rows(index, chosen, _start(index, chosen, bucket, prefix), (limit, output))
     finally:
         index.close()
+
+
+def _dump(index: SqliteIndexReader, path: Path) -> None:
+    if path.exists():
+        raise ConfigurationError(f"--dump: {path} is there already")
+    with index.snapshot() as snapshot:
+        written = write_dump(OsDisk(), str(path.absolute()), snapshot)
+    typer.echo(f"{path} shows record {written.position}: {written.row_count} rows")
 
 
 def _table(name: str) -> Table:

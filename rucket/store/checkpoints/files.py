@@ -79,9 +79,14 @@ def write_checkpoint(
         CorruptionError: a row isn't what was written.
         StorageFullError, DeviceError: it can't be written. Nothing is left behind.
     """
-    position, hlc = applied_position(snapshot)
+    position, _ = applied_position(snapshot)
     disk.make_directory(directory)
-    path = posixpath.join(directory, f"{position:020}{SUFFIX}")
+    return write_dump(disk, posixpath.join(directory, f"{position:020}{SUFFIX}"), snapshot, pace)
+
+
+def write_dump(disk: Disk, path: str, snapshot: Snapshot, pace: Pace = no_pace) -> CheckpointFile:
+    """Writes a checkpoint as the file `path`; as `write_checkpoint`."""
+    position, hlc = applied_position(snapshot)
     unfinished = path + UNFINISHED_SUFFIX
     with contextlib.suppress(FileNotFoundError):
         disk.remove(unfinished)
@@ -99,7 +104,7 @@ def write_checkpoint(
         with contextlib.suppress(FileNotFoundError, OperatingError):
             disk.remove(unfinished)
         raise
-    disk.sync_directory(directory)
+    disk.sync_directory(posixpath.dirname(path))
     return CheckpointFile(path, position, hlc, row_count, size_bytes)
 
 

@@ -9,6 +9,7 @@ ordered as bytes.
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -44,6 +45,21 @@ WholeRow = tuple[bytes, bytes, bytes]
 """A key, its value and its attachment (empty if it has none)."""
 
 
+@dataclass(frozen=True, slots=True)
+class GroupEnd:
+    """Where the part of a key ends that it has in common with its group: with the first `mark` at
+    or behind byte `offset`. A key without one is a group of its own.
+    """
+
+    mark: bytes
+    offset: int
+
+    def group(self, key: bytes) -> bytes | None:
+        """How all keys of the group of `key` begin; None if it is a group of its own."""
+        found = key.find(self.mark, self.offset)
+        return None if found < 0 else key[: found + len(self.mark)]
+
+
 class Snapshot(Protocol):
     """The rows as they were at one moment.
 
@@ -67,6 +83,18 @@ class Snapshot(Protocol):
         ...
 
 
+class ReadSnapshot(Snapshot, Protocol):
+    """A snapshot that is only read."""
+
+    def scan_groups(
+        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
+    ) -> list[Row]:
+        """As `scan`, but of each group only the first row. The cost grows with the groups, and not
+        with the rows in them.
+        """
+        ...
+
+
 class Transaction(Snapshot, Protocol):
     """A snapshot that also sees, and collects, its own changes."""
 
@@ -86,7 +114,7 @@ class Transaction(Snapshot, Protocol):
 class IndexReader(Protocol):
     """Read access, from any process of the node."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[ReadSnapshot]:
         """A snapshot, held while the context is open. Never hold it across an await: it keeps
         old pages from being reclaimed.
         """

@@ -4,10 +4,10 @@ Keys that have the delimiter after the prefix are rolled up: they show as one co
 and including the delimiter. A page holds the first `limit` entries, keys and common prefixes
 together, that are greater than where it starts, in byte order.
 
-The cost of a page grows with what it returns and not with what it rolls up: once a common prefix
-is known, the scan goes on behind its last key. Rows are read in slices, each from a snapshot of its
-own, with a turn for others in between; a listing is as current as its slices. Source: S3 API,
-ListObjectsV2; "Organizing objects using prefixes" in the S3 User Guide.
+The cost of a page grows with what it returns and not with what it rolls up: where keys are rolled
+up, the index is asked for the first one of each common prefix alone. Rows are read in slices, each
+from a snapshot of its own, with a turn for others in between; a listing is as current as its
+slices. Source: S3 API, ListObjectsV2; "Organizing objects using prefixes" in the S3 User Guide.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import bisect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rucket.ports.index import Table
+from rucket.ports.index import GroupEnd, Table
 from rucket.state.rows import OBJECT_SUMMARY, bucket_prefix, prefix_end
 
 if TYPE_CHECKING:
     from rucket.model.records import ObjectSummary
-    from rucket.ports.index import Row, Snapshot
+    from rucket.ports.index import ReadSnapshot, Row
     from rucket.service.gateway import Gateway
 
-ROWS_PER_SNAPSHOT_MAX = 1000
-SEEKS_PER_SNAPSHOT_MAX = 100
-_ROWS_PER_SLICE_MIN = 2
+ROWS_PER_SNAPSHOT_MAX = 1001  # a page, and the row that says that there is more
+_ROWS_TO_LEARN_FROM = 32
 _SLICE_GROWTH = 4
 
 
@@ -89,18 +88,12 @@ async def list_objects(gateway: Gateway, query: ListingQuery) -> ObjectPage:
         await gateway.tasks.sleep(0)
 
 
-def _scan_some(scan: _PageScan, snapshot: Snapshot) -> None:
+def _scan_some(scan: _PageScan, snapshot: ReadSnapshot) -> None:
     """As much as one snapshot is held for."""
-    row_count = seek_count = 0
-    while (
-        not scan.is_complete
-        and row_count + scan.slice_size <= ROWS_PER_SNAPSHOT_MAX
-        and seek_count < SEEKS_PER_SNAPSHOT_MAX
-    ):
-        rows = snapshot.scan(Table.OBJECTS, scan.position, scan.stop, scan.slice_size)
-        row_count += len(rows)
-        seek_count += 1
-        scan.take(rows)
+    row_count = 0
+    while not scan.is_complete and row_count + scan.slice_size <= ROWS_PER_SNAPSHOT_MAX:
+        row_count += scan.slice_size
+        scan.take(scan.read(snapshot))
 
 
 @dataclass(slots=True)
@@ -109,17 +102,18 @@ class _PageScan:
 
     Attributes:
         position: the least row key that may hold something not seen yet.
-        stop: where the keys with the prefix end; None for the end of the table.
+        stop: where the keys with the prefix end.
+        slice_size: how many rows are read next.
     """
 
     query: ListingQuery
     position: bytes = b""
-    stop: bytes | None = None
+    stop: bytes = b""
     slice_size: int = ROWS_PER_SNAPSHOT_MAX
     is_complete: bool = False
     _key_start: int = 0
-    _delimiter: bytes = b""
-    _delimiter_start: int = 0
+    _group_end: GroupEnd | None = None
+    _skips: bool = False
     _objects: list[ListedObject] = field(default_factory=list)
     _common_prefixes: list[str] = field(default_factory=list)
     _last: str = ""
@@ -128,29 +122,41 @@ class _PageScan:
     def __post_init__(self) -> None:
         bucket = bucket_prefix(self.query.bucket_id)
         start = bucket + self.query.prefix.encode()
-        self.stop = prefix_end(start)
+        stop = prefix_end(start)
+        assert stop is not None, "there are fewer buckets than numbers"
+        self.position, self.stop = start, stop
         self._key_start = len(bucket)
-        self._delimiter = self.query.delimiter.encode()
-        self._delimiter_start = len(start)
-        self.position = start
+        self.slice_size = min(self.query.limit + 1, ROWS_PER_SNAPSHOT_MAX)
+        if self.query.delimiter:
+            self._group_end = GroupEnd(self.query.delimiter.encode(), len(start))
+            self._skips = True
+            self.slice_size = min(self.slice_size, _ROWS_TO_LEARN_FROM)
         if self.query.after:
             after = bucket + self.query.after.encode()
             group = self._group(after)
             self.position = max(start, self._end_of_group(group) if group else after + b"\0")
-        self.slice_size = min(self.query.limit + 1, ROWS_PER_SNAPSHOT_MAX)
-        if self._delimiter:
-            self.slice_size = min(self.slice_size, _ROWS_PER_SLICE_MIN)
+
+    def read(self, snapshot: ReadSnapshot) -> list[Row]:
+        """The next slice."""
+        if self._group_end is None or not self._skips:
+            return snapshot.scan(Table.OBJECTS, self.position, self.stop, self.slice_size)
+        return snapshot.scan_groups(
+            Table.OBJECTS, self.position, self.stop, self._group_end, self.slice_size
+        )
 
     def take(self, rows: list[Row]) -> None:
         """Looks at the rows of a slice that began at `position`."""
         was_whole_slice = len(rows) == self.slice_size
-        count_before = self._count()
-        took_all = self._take_grouped(rows) if self._delimiter else self._take_objects(rows)
+        object_count = len(self._objects)
+        took_all = self._take_objects(rows) if self._group_end is None else self._take_grouped(rows)
         if not took_all:
             self._is_truncated = self.is_complete = True
             return
         self.is_complete = not was_whole_slice
-        self._adapt_slice_size(len(rows), self._count() - count_before)
+        # Skipping costs a seek an entry, which pays where there is something to skip.
+        self._skips = (len(self._objects) - object_count) * 2 < len(rows)
+        wanted = self.query.limit - self._count() + 1
+        self.slice_size = min(self.slice_size * _SLICE_GROWTH, wanted, ROWS_PER_SNAPSHOT_MAX)
 
     def _take_objects(self, rows: list[Row]) -> bool:
         """Every row is an entry. Says whether there was room for all."""
@@ -173,7 +179,9 @@ class _PageScan:
             self._last = group[self._key_start :].decode()
             self._common_prefixes.append(self._last)
             self.position = self._end_of_group(group)
-            row_number = bisect.bisect_left(rows, self.position, row_number, key=_row_key)
+            row_number += 1
+            if row_number < len(rows) and rows[row_number][0] < self.position:
+                row_number = bisect.bisect_left(rows, self.position, row_number, key=_row_key)
         return True
 
     def page(self) -> ObjectPage:
@@ -192,10 +200,7 @@ class _PageScan:
 
     def _group(self, row_key: bytes) -> bytes | None:
         """How the row keys begin that `row_key` is rolled up with; None if it isn't rolled up."""
-        if not self._delimiter:
-            return None
-        found = row_key.find(self._delimiter, self._delimiter_start)
-        return None if found < 0 else row_key[: found + len(self._delimiter)]
+        return None if self._group_end is None else self._group_end.group(row_key)
 
     def _add_objects(self, rows: list[Row]) -> None:
         if not rows:
@@ -206,15 +211,6 @@ class _PageScan:
         )
         self._last = self._objects[-1][0]
         self.position = rows[-1][0] + b"\0"
-
-    def _adapt_slice_size(self, row_count: int, entry_count: int) -> None:
-        """Grows while rows become entries, shrinks where half of a slice or more was rolled up."""
-        if entry_count * 2 > row_count:
-            self.slice_size = min(self.slice_size * _SLICE_GROWTH, ROWS_PER_SNAPSHOT_MAX)
-        else:
-            self.slice_size = max(self.slice_size // _SLICE_GROWTH, _ROWS_PER_SLICE_MIN)
-        wanted = self.query.limit - self._count() + 1
-        self.slice_size = max(min(self.slice_size, wanted), 1)
 
 
 def _row_key(row: Row) -> bytes:

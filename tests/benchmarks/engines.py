@@ -21,7 +21,14 @@ import lmdb
 
 from rucket.disk.os_disk import OsDisk
 from rucket.model.hlc import HlcTimestamp
-from rucket.ports.index import IndexReader, Row, Snapshot, Table, Transaction, WholeRow
+from rucket.ports.index import (
+    IndexReader,
+    ReadSnapshot,
+    Row,
+    Table,
+    Transaction,
+    WholeRow,
+)
 from rucket.ports.log import LogEntry
 from rucket.state.apply import apply_entries
 from rucket.state.outcomes import RecentOutcomes
@@ -41,7 +48,7 @@ T = TypeVar("T")
 class WritableIndex(Protocol):
     """The part of the `Index` port that is measured."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
+    def snapshot(self) -> AbstractContextManager[ReadSnapshot]:
         """See `IndexReader.snapshot`."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:

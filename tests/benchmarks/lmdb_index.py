@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import lmdb
 
-from rucket.ports.index import Row, Table, WholeRow
+from rucket.ports.index import GroupEnd, Row, Table, WholeRow
+from rucket.state.rows import prefix_end
 from rucket.store.index.row_check import (
     attachment_with_check,
     checked_attachment,
@@ -67,6 +68,21 @@ class LmdbRows:
                 if (stop is not None and key >= stop) or len(found) == limit:
                     break
                 found.append((key, checked_value(table, key, stored)))
+        return found
+
+    def scan_groups(
+        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
+    ) -> list[Row]:
+        """See `ReadSnapshot.scan_groups`."""
+        found: list[Row] = []
+        with self._transaction.cursor(db=self._rows[table]) as cursor:
+            is_there = cursor.set_range(start)
+            while is_there and cursor.key() < stop and len(found) < limit:
+                key, stored = cursor.item()
+                found.append((key, checked_value(table, key, stored)))
+                group = group_end.group(key)
+                behind = None if group is None else prefix_end(group)
+                is_there = cursor.set_range(behind or key + b"\0")
         return found
 
     def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:

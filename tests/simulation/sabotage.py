@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from rucket.ports.index import Index, Snapshot, Transaction
+    from rucket.ports.index import Index, ReadSnapshot, Transaction
     from rucket.ports.log import ApplyEntries, Log, RefusePayloads
     from tests.simulation.world import World
 
@@ -106,11 +106,12 @@ class EagerLog:
 class _WithoutOutcomes:
     """A snapshot in which no outcome of an earlier command is to be found."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: ReadSnapshot) -> None:
         self._snapshot = snapshot
         self.get = snapshot.get
         self.get_with_attachment = snapshot.get_with_attachment
         self.scan_whole = snapshot.scan_whole
+        self.scan_groups = snapshot.scan_groups
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
         """See `Snapshot.scan`."""
@@ -127,7 +128,7 @@ class ForgetfulIndex:
         self.close = index.close
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Iterator[ReadSnapshot]:
         """See `IndexReader.snapshot`."""
         with self._index.snapshot() as snapshot:
             yield _WithoutOutcomes(snapshot)

@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from rucket.ports.index import Row, Table, WholeRow
+from rucket.ports.index import GroupEnd, Row, Table, WholeRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,9 +160,28 @@ class SimulatedSnapshot:
             found.append((key, value, row.attachment))
         return found
 
+    def scan_groups(
+        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
+    ) -> list[Row]:
+        """See `ReadSnapshot.scan_groups`."""
+        self._process.check_alive()
+        rows = self._tables[table]
+        keys = first_of_groups(list(rows.range(start, stop)), group_end)
+        return [(key, rows.by_key[key].value) for key in keys[:limit]]
+
     def _find(self, table: Table, key: bytes) -> _Value | None:
         self._process.check_alive()
         return self._tables[table].by_key.get(key)
+
+
+def first_of_groups(keys: list[bytes], group_end: GroupEnd) -> list[bytes]:
+    """Of each group of keys, which are in order, the first one."""
+    groups = [group_end.group(key) for key in keys]
+    return [
+        key
+        for place, (key, group) in enumerate(zip(keys, groups, strict=True))
+        if group is None or place == 0 or groups[place - 1] != group
+    ]
 
 
 class SimulatedTransaction(SimulatedSnapshot):

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from rucket.model.hlc import HlcClock
 from rucket.model.names import ID_SIZE_BYTES, BlobId
-from rucket.ports.index import Row, Table, WholeRow
+from rucket.ports.index import GroupEnd, Row, Table, WholeRow
 from rucket.ports.log import LogEntry
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
 from rucket.state.apply import apply_entries
 from rucket.state.commands import encode_command
 from rucket.state.outcomes import RecentOutcomes
+from tests.simulator.index import first_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,7 @@ class FakeIndex:
         scanned_row_count: how many rows scans have returned.
         scan_count: how many scans there were.
         scan_limit_max: the largest limit that one had.
+        group_row_count: how many rows scans of groups have returned.
     """
 
     def __init__(self) -> None:
@@ -111,6 +113,7 @@ class FakeIndex:
         self.scanned_row_count = 0
         self.scan_count = 0
         self.scan_limit_max = 0
+        self.group_row_count = 0
 
     @contextmanager
     def snapshot(self) -> Iterator[FakeIndex]:
@@ -138,6 +141,18 @@ class FakeIndex:
         last = len(keys) if stop is None else max(first, bisect_left(keys, stop))
         chosen = keys[first : min(last, first + limit)]
         self.scanned_row_count += len(chosen)
+        self.scan_count += 1
+        self.scan_limit_max = max(self.scan_limit_max, limit)
+        return [(key, self._rows[table][key][0]) for key in chosen]
+
+    def scan_groups(
+        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
+    ) -> list[Row]:
+        """See `ReadSnapshot.scan_groups`."""
+        keys = self._keys[table][bisect_left(self._keys[table], start) :]
+        chosen = first_of_groups([key for key in keys if key < stop], group_end)[:limit]
+        self.scanned_row_count += len(chosen)
+        self.group_row_count += len(chosen)
         self.scan_count += 1
         self.scan_limit_max = max(self.scan_limit_max, limit)
         return [(key, self._rows[table][key][0]) for key in chosen]

@@ -29,8 +29,9 @@ from rucket.model.errors import (
     StorageFullError,
     UnknownFormatError,
 )
-from rucket.ports.index import Row, Table, WholeRow
+from rucket.ports.index import GroupEnd, Row, Table, WholeRow
 from rucket.state.outcome_conversion import convert_outcomes
+from rucket.state.rows import prefix_end
 from rucket.store.index.migration import migrate_from_1
 from rucket.store.index.row_check import (
     attachment_with_check,
@@ -72,6 +73,28 @@ _SCAN_TO_END = {
 }
 _SCAN_WHOLE = {
     table: f"SELECT key, value, attachment FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
+    for table in Table
+}
+# One seek a group, all of them in SQLite: of the key found, the part up to its mark, with the last
+# byte of that raised by one (`behind`), is less than every key of the next group, and greater than
+# every one of this. What SQLite joins with || becomes text, though its bytes stay what they are.
+_SCAN_GROUPS = {
+    table: f"""
+        WITH RECURSIVE found(key) AS (
+            SELECT (SELECT key FROM t{table} WHERE key >= :start AND key < :stop
+                    ORDER BY key LIMIT 1)
+            UNION ALL
+            SELECT (SELECT key FROM t{table}
+                    WHERE key < :stop AND key >= CASE instr(substr(found.key, :offset + 1), :mark)
+                        WHEN 0 THEN CAST(found.key || x'00' AS BLOB)
+                        ELSE CAST(substr(found.key, 1, :offset - 1
+                            + instr(substr(found.key, :offset + 1), :mark)) || :behind AS BLOB)
+                        END
+                    ORDER BY key LIMIT 1)
+            FROM found WHERE found.key IS NOT NULL LIMIT :limit
+        )
+        SELECT found.key, t{table}.value FROM found
+        CROSS JOIN t{table} ON t{table}.key = found.key"""  # noqa: S608
     for table in Table
 }
 _PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
@@ -172,6 +195,24 @@ class _SqliteRows:
         else:
             rows = self._execute(_SCAN[table], (start, stop, limit))
         found = checked_values(table, list(rows))
+        _check_order(table, start, [key for key, _ in found])
+        return found
+
+    def scan_groups(
+        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
+    ) -> list[Row]:
+        """See `ReadSnapshot.scan_groups`."""
+        behind = prefix_end(group_end.mark)
+        assert behind is not None, "a mark of FF alone has nothing behind it"
+        values = {
+            "start": start,
+            "stop": stop,
+            "mark": group_end.mark,
+            "behind": behind,
+            "offset": group_end.offset,
+            "limit": limit,
+        }
+        found = checked_values(table, list(self._execute(_SCAN_GROUPS[table], values)))
         _check_order(table, start, [key for key, _ in found])
         return found
 

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from rucket.model.records import ObjectMetadata
 from rucket.ports.index import Table
-from rucket.service.listing import ListingQuery, ObjectPage, list_objects
+from rucket.service.listing import (
+    ROWS_PER_SNAPSHOT_MAX,
+    ListingQuery,
+    ObjectPage,
+    list_objects,
+)
 from rucket.state.rows import OBJECT, object_row_key
 from tests.unit.fakes import Node
 
@@ -137,6 +142,16 @@ def test_small_groups_are_read_in_large_slices() -> None:
     assert node.index.scan_count <= 10
 
 
+def test_objects_side_by_side_are_read_one_after_the_other() -> None:
+    """Where a delimiter rolls nothing up, rows aren't searched for one by one."""
+    keys = [f"folder/{number:04}" for number in range(1000)]
+
+    page, node = run_node(keys, ListingQuery(BUCKET_ID, prefix="folder/", delimiter="/"))
+
+    assert len(page.objects) == 1000
+    assert node.index.group_row_count <= 32
+
+
 def test_no_scan_asks_for_more_than_a_slice() -> None:
     """A page of 1,000 keys is read in slices, none larger than a snapshot may read."""
     keys = [f"{number:05}" for number in range(2500)]
@@ -145,4 +160,4 @@ def test_no_scan_asks_for_more_than_a_slice() -> None:
 
     assert len(page.objects) == 1000
     assert page.next_after == "00999"
-    assert node.index.scan_limit_max <= 1000
+    assert node.index.scan_limit_max <= ROWS_PER_SNAPSHOT_MAX

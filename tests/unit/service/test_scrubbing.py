@@ -13,7 +13,7 @@ from rucket.model.errors import CorruptionError, CorruptRowError, DeviceError
 from rucket.model.names import BlobId
 from rucket.model.records import BucketStatistics
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
-from rucket.ports.index import Row, Snapshot, Table
+from rucket.ports.index import ReadSnapshot, Row, Table
 from rucket.service.garbage import ORPHAN_AGE_MS_MIN, collect_garbage, remove_orphans
 from rucket.service.scrubbing import progress_of
 from rucket.state.rows import object_row_key, put_statistics
@@ -35,16 +35,17 @@ class DamagedIndex:
         self._damaged = damaged
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Iterator[ReadSnapshot]:
         with self._index.snapshot() as snapshot:
             yield DamagedSnapshot(snapshot, self._damaged)
 
 
 class DamagedSnapshot:
-    def __init__(self, snapshot: Snapshot, damaged: set[tuple[Table, bytes]]) -> None:
+    def __init__(self, snapshot: ReadSnapshot, damaged: set[tuple[Table, bytes]]) -> None:
         self._snapshot = snapshot
         self._damaged = damaged
         self.scan_whole = snapshot.scan_whole
+        self.scan_groups = snapshot.scan_groups
 
     def _check(self, table: Table, key: bytes) -> None:
         if (table, key) in self._damaged:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError, DataDirectoryError, DeviceError, UnknownFormatError
-from rucket.ports.index import Table
+from rucket.ports.index import GroupEnd, Table
+from rucket.state.rows import prefix_end
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from tests.simulator.index import first_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,3 +170,39 @@ def test_a_scan_returns_what_a_sorted_dictionary_would(
         (key, rows[key]) for key in sorted(rows) if key >= start and (stop is None or key < stop)
     ]
     assert found == expected[:limit]
+
+
+_texts = st.text(alphabet="ab/é\0\U0001f600", max_size=6).map(str.encode)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.dictionaries(_texts, st.binary(max_size=5), max_size=30),
+    prefix=_texts,
+    mark=st.text(alphabet="ab/é", min_size=1, max_size=2).map(str.encode),
+    start=_texts,
+    limit=st.integers(1, 40),
+)
+def test_a_scan_of_groups_returns_the_first_row_of_each(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: dict[bytes, bytes],
+    prefix: bytes,
+    mark: bytes,
+    start: bytes,
+    limit: int,
+) -> None:
+    """Whatever stands in the keys, before the mark and in it."""
+    index = SqliteIndex(str(tmp_path_factory.mktemp("index") / "index.db"), OsDisk())
+    with index.transaction() as transaction:
+        for key, value in rows.items():
+            transaction.put(Table.OBJECTS, b"\0\1" + key, value)
+    start, stop = b"\0\1" + prefix + start, prefix_end(b"\0\1" + prefix)
+    assert stop is not None
+    group_end = GroupEnd(mark, len(prefix) + 2)
+    with index.snapshot() as snapshot:
+        found = snapshot.scan_groups(Table.OBJECTS, start, stop, group_end, limit)
+    index.close()
+
+    keys = [b"\0\1" + key for key in sorted(rows)]
+    expected = first_of_groups([key for key in keys if start <= key < stop], group_end)
+    assert found == [(key, rows[key[2:]]) for key in expected[:limit]]

@@ -18,6 +18,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rucket.model.checksums import ChecksumAlgorithm
 from rucket.model.errors import (
     BadDigest,
     EntityTooLarge,
@@ -214,7 +215,8 @@ class RequestBody:
         self._sha256 = None if promises.sha256 is None else hashlib.sha256()
         self._checksum: Hasher | None = None
         if promises.checksum is not None:
-            self._checksum = new_hasher(promises.checksum.algorithm)
+            algorithm = promises.checksum.algorithm
+            self._checksum = self.hasher_of(algorithm) or new_hasher(algorithm)
 
     async def read(self) -> bytes | memoryview:
         """The next piece, empty at the end. See `rucket.wire.operation.Body`."""
@@ -234,9 +236,15 @@ class RequestBody:
 
     def hashers(self) -> list[Hasher]:
         """What must see every byte of the payload before `verify`."""
-        return [
-            hasher for hasher in (self._md5, self._sha256, self._checksum) if hasher is not None
-        ]
+        needed = (self._md5, self._sha256, self._checksum)
+        return list({id(hasher): hasher for hasher in needed if hasher is not None}.values())
+
+    def hasher_of(self, algorithm: ChecksumAlgorithm) -> Hasher | None:
+        """See `rucket.wire.operation.Body`."""
+        if algorithm is ChecksumAlgorithm.SHA256 and self._sha256 is not None:
+            return self._sha256
+        promised = self._promises.checksum
+        return self._checksum if promised is not None and promised.algorithm is algorithm else None
 
     def verify(self) -> None:
         """Compares what was promised with what came. See `rucket.wire.operation.Body`."""
@@ -301,6 +309,9 @@ class NoBody:
     def hashers(self) -> list[Hasher]:
         """Nothing has to be seen."""
         return []
+
+    def hasher_of(self, algorithm: ChecksumAlgorithm) -> None:
+        """There is none."""
 
     def verify(self) -> None:
         """Nothing was promised that anybody would look at."""

@@ -52,7 +52,7 @@ class ChecksummedBody:
         kept: the algorithm to keep; None keeps the declared one, or the default.
     """
 
-    __slots__ = ("_body", "_declared", "_hashers", "_kept")
+    __slots__ = ("_added", "_body", "_declared", "_hashers", "_kept")
 
     def __init__(
         self,
@@ -66,9 +66,14 @@ class ChecksummedBody:
             kept = DEFAULT_ALGORITHM if declared is None else declared.algorithm
         self._kept = kept
         self._hashers: dict[ChecksumAlgorithm, Hasher] = {}
-        for algorithm in (kept, kept if declared is None else declared.algorithm):
+        self._added: list[Hasher] = []
+        for algorithm in dict.fromkeys((kept, kept if declared is None else declared.algorithm)):
             if declared is None or declared.algorithm is not algorithm or declared.digest is None:
-                self._hashers.setdefault(algorithm, new_hasher(algorithm))
+                hasher = body.hasher_of(algorithm)
+                if hasher is None:
+                    hasher = new_hasher(algorithm)
+                    self._added.append(hasher)
+                self._hashers[algorithm] = hasher
 
     @property
     def size_bytes(self) -> int | None:
@@ -81,7 +86,7 @@ class ChecksummedBody:
 
     def hashers(self) -> list[Hasher]:
         """What must see every byte."""
-        return [*self._body.hashers(), *self._hashers.values()]
+        return [*self._body.hashers(), *self._added]
 
     def verify(self) -> None:
         """See `Body.verify`."""

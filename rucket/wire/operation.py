@@ -17,6 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rucket.model.checksums import ChecksumAlgorithm
     from rucket.service.authorization.requester import Requester
     from rucket.service.gateway import Gateway
     from rucket.wire.checksums import Hasher
@@ -41,6 +42,12 @@ class Body(Protocol):
 
     def hashers(self) -> list[Hasher]:
         """What must be fed with every byte of the payload, in order, for `verify`."""
+        ...
+
+    def hasher_of(self, algorithm: ChecksumAlgorithm) -> Hasher | None:
+        """The one of `hashers` that computes this checksum, if one does: nobody has to compute it
+        once more.
+        """
         ...
 
     def verify(self) -> None:

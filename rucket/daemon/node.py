@@ -16,6 +16,7 @@ from rucket.daemon.build import NodeParts, build_node
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.full_recovery import check_fully
 from rucket.disk.os_disk import OsDisk
+from rucket.model.errors import StorageFullError
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
@@ -49,7 +50,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             await running
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await node.store.checkpoint()
+        await _checkpoint(node)
     finally:
         node.tasks.close()
         node.index.close()
@@ -82,13 +83,24 @@ def _open(node: NodeParts, settings: Settings) -> int:
     return node.open()
 
 
+async def _checkpoint(node: NodeParts) -> bool:
+    """Makes a checkpoint, if there is room: without one the log keeps what the index could lose."""
+    try:
+        await node.store.checkpoint()
+    except StorageFullError as error:
+        _logger.warning("no checkpoint could be made: %s", error)
+        return False
+    return True
+
+
 async def _checkpoint_often(node: NodeParts) -> None:
     done = node.store.applied_sequence_number
     while True:
         await node.tasks.sleep(CHECKPOINT_INTERVAL_S)
         if node.store.applied_sequence_number != done:
             done = node.store.applied_sequence_number
-            await node.store.checkpoint()
+            if not await _checkpoint(node):
+                done = -1
 
 
 if __name__ == "__main__":

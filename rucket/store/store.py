@@ -17,6 +17,7 @@ from rucket.model.errors import (
     CorruptionError,
     OperatingError,
     OverloadedError,
+    StorageFullError,
     UnknownFormatError,
 )
 from rucket.state.apply import apply_entries
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Done = Callable[[Outcome | OperatingError], None]
 
 _REPLAY_ENTRIES_PER_TRANSACTION = 2000
+_ROOM_POLL_INTERVAL_S = 0.5
 
 _logger = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ class Store:
         self._recent: RecentOutcomes | None = None
         self._running = False
         self._refusing = False
+        self._unapplied: list[LogEntry] = []
         self.applied_sequence_number = 0
 
     def recover(self, acknowledged: int = 0) -> int:
@@ -181,13 +184,17 @@ class Store:
     async def run(self) -> None:
         """Carries out commands until it is cancelled.
 
+        Where the index has no room for entries that are in the log already, those who wait for them
+        are told that the outcome isn't known yet, further commands are refused, and the entries are
+        applied when there is room again.
+
         Raises:
             OperatingError: the node can't go on; it has to be started, and recover, again.
         """
         assert self._recent is not None, "recover comes first"
         self._running = True
         try:
-            await self._log.run(self._apply, self._refuse)
+            await self._log.run(self._apply_when_there_is_room, self._refuse)
         finally:
             self._running = False
 
@@ -246,6 +253,9 @@ class Store:
                 )
             )
             return
+        if self._unapplied:
+            done(StorageFullError("no room left for the index: free or add space"))
+            return
         self._waiting[commit_id] = [done]
         try:
             self._log.submit(payload)
@@ -262,6 +272,39 @@ class Store:
         for commit_id, outcome in outcomes:
             for done in self._waiting.pop(commit_id, ()):
                 done(outcome)
+
+    def _apply_when_there_is_room(self, entries: Sequence[LogEntry]) -> None:
+        if self._unapplied:
+            self._postpone(entries)
+            return
+        try:
+            self._apply(entries)
+        except StorageFullError as error:
+            _logger.error("the index can't take what is in the log: %s", error)  # noqa: TRY400
+            self._refusing = True
+            with self._index.snapshot() as snapshot:
+                self._recent = RecentOutcomes(snapshot)  # those of the transaction aren't there
+            self._postpone(entries)
+            self._tasks.spawn(self._apply_later(), "apply-later")
+
+    def _postpone(self, entries: Sequence[LogEntry]) -> None:
+        self._unapplied.extend(entries)
+        for entry in entries:
+            for done in self._waiting.pop(decode_command(entry.payload).commit_id, ()):
+                done(CommitUnknownError("it is in the log, but the index has no room to show it"))
+
+    async def _apply_later(self) -> None:
+        while self._unapplied:
+            await self._tasks.sleep(_ROOM_POLL_INTERVAL_S)
+            batch = self._unapplied[:_REPLAY_ENTRIES_PER_TRANSACTION]
+            try:
+                self._apply(batch)
+            except StorageFullError:
+                with self._index.snapshot() as snapshot:
+                    self._recent = RecentOutcomes(snapshot)
+            else:
+                del self._unapplied[: len(batch)]
+        _logger.warning("the index shows all of the log again")
 
     def _refuse(self, payloads: Sequence[bytes], error: OperatingError) -> None:
         _logger.error("the log refuses commands: %s", error)

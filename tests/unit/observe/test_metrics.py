@@ -134,3 +134,15 @@ def test_a_new_server_starts_from_zero(tmp_path: Path) -> None:
     empty_metric_directory(directory)
 
     assert list(directory.iterdir()) == []
+
+
+def test_the_blocks_of_metric_files_are_there_before_they_are_used(tmp_path: Path) -> None:
+    """Writing, through memory, to one that a full device has no room for would kill the process."""
+    directory = tmp_path / "metrics"
+    empty_metric_directory(directory)
+
+    count_requests(directory, "gateway-0", 1)
+
+    for path in directory.iterdir():
+        status = path.stat()
+        assert status.st_blocks * 512 >= status.st_size > 0

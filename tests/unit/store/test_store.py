@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import CorruptionError, OperatingError
+from rucket.model.errors import (
+    CommitUnknownError,
+    CorruptionError,
+    OperatingError,
+    StorageFullError,
+)
 from rucket.model.records import Content, ObjectMetadata
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
@@ -22,7 +27,7 @@ from rucket.store.store import NeedsLog, Store
 from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
 
@@ -221,3 +226,58 @@ def test_bytes_that_are_no_command_are_refused(tmp_path: Path, payload: bytes) -
 
     assert len(answers) == 1
     assert isinstance(answers[0], OperatingError)
+
+
+class _FullIndex(SqliteIndex):
+    """An index without room for a transaction, while `is_full`."""
+
+    is_full = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """See `Index.transaction`."""
+        with super().transaction() as transaction:
+            yield transaction
+            if self.is_full:
+                raise StorageFullError("no room left")
+
+
+def test_an_index_without_room_takes_what_is_in_the_log_later(tmp_path: Path) -> None:
+    """Whoever waits is told that it isn't known yet; others are refused; nothing happens twice, and
+    all of it is there when there is room again.
+    """
+
+    async def scenario() -> None:
+        tasks = AsyncioTasks(2)
+        disk = OsDisk()
+        wal = Wal(disk, str(tmp_path / "wal"), tasks, SystemClock(), SystemRandom(), 1 << 20)
+        wal.open()
+        index = _FullIndex(str(tmp_path / "index.db"), disk)
+        store = Store(wal, index, tasks)
+        store.recover()
+        task = asyncio.ensure_future(store.run())
+        await store.commit(CreateBucket(_id(1), "bucket", "owner"))
+        index.is_full = True
+        only_if_new = WriteCondition(if_none_match=("*",))
+
+        with pytest.raises(CommitUnknownError, match="no room"):
+            await store.commit(_put(2, "key", only_if_new))
+        with pytest.raises(StorageFullError):
+            await store.commit(_put(3, "other"))
+        assert not store.is_ready()
+        assert store.applied_sequence_number == 1
+        await store.checkpoint()
+        index.is_full = False
+        while not store.is_ready():
+            await asyncio.sleep(0.01)
+
+        assert isinstance(await store.commit(_put(2, "key", only_if_new)), Committed)
+        assert isinstance(await store.commit(_put(3, "other")), Committed)
+        assert store.applied_sequence_number == 3
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        tasks.close()
+        index.close()
+        wal.close()
+
+    asyncio.run(scenario())

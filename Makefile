@@ -123,6 +123,10 @@ lock: .venv/installed ## Resolve the dependencies anew into platform/locks (need
 conformance: .venv/installed ## Ceph's s3-tests: make conformance SUITE=path-or-url [ARGS="--select D2 --endpoint URL --users FILE"]
 	@.venv/bin/python -m conformance run --suite "$(SUITE)" $(ARGS)
 
+.PHONY: load
+load: .venv/installed ## Users of a kind, in a shape: make load [PROFILE=mixed] [ARGS="--shape knee --endpoint URL --thresholds FILE"]
+	@.venv/bin/python -m loadtests run $(or $(PROFILE),mixed) $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/installed ## Faults under load: make chaos [SCENARIOS="kill-all latency"] [ARGS="--endpoint URL"]
 	@.venv/bin/python -m chaos run $(or $(SCENARIOS),all) $(ARGS)

@@ -80,7 +80,7 @@ class Hypothesis:
     calm_success_share_min: float = 0.99
     fault_success_share_min: float = 0.0
     recovery_s_max: float = 10.0
-    operation_count_min: int = 150
+    operation_count_min: int = 100
     overlap_min: float = 0.2
 
 

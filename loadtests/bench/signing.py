@@ -37,6 +37,23 @@ class Signer:
         body_size: int | None = None,
     ) -> bytes:
         """Return the request's head, signed. `path` is unquoted, header names in lower case."""
+        target, signed = self.signed(
+            method, path, query=query, headers=headers, body_sha256=body_sha256
+        )
+        length = "" if body_size is None else f"content-length: {body_size}\r\n"
+        sent = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        return f"{method} {target} HTTP/1.1\r\n{sent}{length}\r\n".encode()
+
+    def signed(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        body_sha256: str = EMPTY_SHA256,
+    ) -> tuple[str, dict[str, str]]:
+        """Return the request's target and its headers, signed."""
         quoted_path = quote(path)
         quoted_query = canonical_query(query or {})
         signed = {
@@ -49,16 +66,11 @@ class Signer:
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         canonical = f"{method}\n{quoted_path}\n{quoted_query}\n{lines}\n{names}\n{body_sha256}"
         signature = self._sign(canonical)
-        authorization = (
+        signed["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self._endpoint.access_key}/{self._scope}, "
             f"SignedHeaders={names}, Signature={signature}"
         )
-        target = f"{quoted_path}?{quoted_query}" if quoted_query else quoted_path
-        length = "" if body_size is None else f"content-length: {body_size}\r\n"
-        sent = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
-        return (
-            f"{method} {target} HTTP/1.1\r\n{sent}{length}authorization: {authorization}\r\n\r\n"
-        ).encode()
+        return (f"{quoted_path}?{quoted_query}" if quoted_query else quoted_path), signed
 
     def presigned_target(self, method: str, path: str, expires_s: int = 3600) -> str:
         """Return the request target of a presigned URL. `path` is unquoted."""

@@ -2,7 +2,7 @@
 
 node          Store over Wal and SqliteIndex, behind CommitServer
 gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
-maintenance   the collection of garbage over the same three, the scrubber, and checkpoints
+maintenance   the collection of garbage over the same three, the scrubber, checkpoints and events
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from rucket.model.records import BucketStatistics
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.net.unix_sockets import UnixSockets
+from rucket.net.webhook import Webhook, WebhookTarget
 from rucket.observe.checkpoint_metrics import CheckpointMetrics
+from rucket.observe.event_metrics import EventMetrics
 from rucket.observe.metrics import StoredCounts, WalMetrics
 from rucket.observe.scrub_metrics import ScrubMetrics
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.service.event_delivery import CURSOR_NAME, DeliveryPorts, EventDelivery
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
@@ -35,11 +38,13 @@ from rucket.store.checkpoints.files import list_checkpoints
 from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
 from rucket.store.index.replacement import finish_replacement
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.log_cursors import LogCursors, LogNeededByCursors
 from rucket.store.rebuilding import CheckpointSource
 from rucket.store.scrub_cursor_file import ScrubCursorFile
 from rucket.store.store import Store
 from rucket.store.sync_strategy import SyncMode
 from rucket.store.wal.inspection import segment_names
+from rucket.store.wal.tail import LogTail
 from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
@@ -49,6 +54,7 @@ _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
 _MAINTENANCE_THREAD_COUNT = 2
 _ROWS_PER_SCAN = 1000
+_MS_PER_S = 1000
 _SECONDS_PER_DAY = 24 * 60 * 60
 _STRUCTURE_CHECKED_BYTES_MAX = 1 << 30  # a few seconds, which can't be slowed down
 
@@ -139,11 +145,15 @@ def build_node(settings: Settings) -> NodeParts:
     finish_replacement(disk, directory.index)
     index = SqliteIndex(directory.index, disk)
     is_synced_later = sync.mode is not SyncMode.ALWAYS
+    cursors = LogCursors(disk, directory.log_cursors)
     store = Store(
         log,
         index,
         tasks,
-        [LogNeededByCheckpoints(disk, directory.checkpoints)],
+        [
+            LogNeededByCheckpoints(disk, directory.checkpoints),
+            LogNeededByCursors(cursors, log, settings.events.backlog_bytes_max),
+        ],
         CheckpointSource(disk, directory.checkpoints) if is_synced_later else None,
     )
     server = CommitServer(store, UnixSockets())
@@ -211,6 +221,63 @@ def build_checkpoints(settings: Settings, commits: RemoteCommits) -> CheckpointJ
     keeper = CheckpointKeeper(disk, directory.checkpoints, index, pace)
     metrics = CheckpointMetrics()
     return CheckpointJob(disk, directory, wal, index, keeper, pace, SystemClock(), metrics, commits)
+
+
+@dataclass(frozen=True, slots=True)
+class EventParts:
+    """The delivery of events, in the maintenance process. Blocking work has a thread of its own:
+    a sink may take its time.
+    """
+
+    delivery: EventDelivery
+    tasks: AsyncioTasks
+    index: SqliteIndexReader
+    tail: LogTail
+    webhook: Webhook
+
+    def close(self) -> None:
+        """Waits for the message that is being sent, and gives everything back."""
+        self.tasks.close()
+        self.index.close()
+        self.tail.close()
+        self.webhook.close()
+
+
+def build_events(settings: Settings) -> EventParts | None:
+    """The delivery of events, if they are to be delivered. If not, the log needn't be kept for it
+    any more.
+    """
+    disk, events = OsDisk(), settings.events
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    cursors = LogCursors(disk, directory.log_cursors)
+    if events.sink == "none":
+        cursors.remove(CURSOR_NAME)
+        return None
+    index = SqliteIndexReader(directory.index)
+    tail = LogTail(disk, directory.log)
+    tasks = AsyncioTasks(1)
+    target = WebhookTarget(
+        url=events.url.get_secret_value(),
+        secret=events.secret.get_secret_value(),
+        timeout_s=events.timeout_s,
+        region=settings.server.region,
+        node_id=directory.read_identity().node_id,
+    )
+    webhook = Webhook(target)
+    ports = DeliveryPorts(
+        index=index,
+        log=tail,
+        cursors=cursors,
+        sink=webhook,
+        observer=EventMetrics(),
+        tasks=tasks,
+        clock=SystemClock(),
+        random=SystemRandom(),
+    )
+    delivery = EventDelivery(
+        ports, events.records_per_message_max, events.poll_interval_ms / _MS_PER_S
+    )
+    return EventParts(delivery, tasks, index, tail, webhook)
 
 
 class StoredCounter:

@@ -13,6 +13,7 @@
     blobs/               the bytes of objects
     quarantine/          damaged blobs, moved out of the way, each with a report
     state/scrub.json     how far the scrubber has come
+    state/cursors/       how far consumers of the log have come
     run/                 sockets and metrics of the running server; emptied at every start
 """
 
@@ -62,6 +63,7 @@ class DataDirectory:
         self.blobs = posixpath.join(root, "blobs")
         self.quarantine = posixpath.join(root, "quarantine")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")
+        self.log_cursors = posixpath.join(root, "state", "cursors")
         self.node_socket = posixpath.join(root, "run", "node.sock")
         self._identity = posixpath.join(root, "rucket.json")
         self._sealing_key = posixpath.join(root, "keys", "sealing.key")

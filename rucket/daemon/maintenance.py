@@ -13,10 +13,12 @@ import os
 from typing import TYPE_CHECKING
 
 from rucket.daemon.build import (
+    EventParts,
     GatewayParts,
     ScrubberParts,
     StoredCounter,
     build_checkpoints,
+    build_events,
     build_maintenance,
     build_scrubber,
 )
@@ -44,6 +46,7 @@ GARBAGE_INTERVAL_S = 2.0
 ORPHAN_INTERVAL_S = 60 * 60.0
 AFTER_DAMAGE_S = 10 * 60.0
 SCRUB_RETRY_S = 60.0
+EVENTS_RETRY_S = 10.0
 
 _logger = logging.getLogger(__name__)
 
@@ -64,6 +67,9 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     if settings.storage.scrub.enabled:
         scrub = build_scrubber(settings, parts.gateway)
         jobs.append(asyncio.ensure_future(_scrub(parts, scrub)))
+    events = build_events(settings)
+    if events is not None:
+        jobs.append(asyncio.ensure_future(_deliver(events)))
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +86,8 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     checkpoints.index.close()
     if scrub is not None:
         scrub.index.close()
+    if events is not None:
+        events.close()
 
 
 def _serve_metrics(settings: Settings) -> MetricsServer | None:
@@ -122,6 +130,19 @@ async def _scrub(parts: GatewayParts, scrub: ScrubberParts) -> None:
         except OperatingError as error:
             _logger.warning("scrub: %s; trying again", error)
         await parts.tasks.sleep(pause_s)
+
+
+async def _deliver(events: EventParts) -> None:
+    """Tells what happens, for ever."""
+    while True:
+        try:
+            await events.delivery.run()
+        except (DeviceError, StorageFullError) as error:
+            _logger.warning("events: %s; trying again", error)
+            await events.tasks.sleep(EVENTS_RETRY_S)
+        except OperatingError as error:
+            _logger.error("events: %s", error)  # noqa: TRY400 -- the message says it all
+            await events.tasks.sleep(AFTER_DAMAGE_S)
 
 
 if __name__ == "__main__":

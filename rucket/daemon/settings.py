@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rucket.daemon.bind_address import BindAddress, parse_bind_address, parse_host
+from rucket.daemon.event_settings import EventSettings
 from rucket.daemon.settings_section import REVEAL, Section, revealed_or_stars
 from rucket.daemon.storage_settings import StorageSettings
 from rucket.service.gateway import ConfiguredUser
@@ -306,6 +307,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,8 @@
         │   └── CorruptRowError  those of one row, whose key is known
         ├── UnknownFormatError   written by a newer Rucket
         ├── OutdatedFormatError  written by an older Rucket; a start brings it up to date
+        ├── LogPositionLostError what a consumer of the log would read next is gone
+        ├── DeliveryFailedError  events weren't taken
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
         ├── OverloadedError      more waits than may; nothing happened, try again later
@@ -310,6 +312,26 @@ class OutdatedFormatError(OperatingError):
             f"{what} has format_version {found}: start the server once, "
             f"which brings it up to {current}"
         )
+
+
+class LogPositionLostError(OperatingError):
+    """What a consumer of the log would read next is no longer there.
+
+    Args:
+        after: the last record it has read.
+        first_sequence_number: of the oldest record that it can still read.
+    """
+
+    def __init__(self, after: int, first_sequence_number: int) -> None:
+        super().__init__(
+            f"the record after {after} can't be read any more; the first that can is "
+            f"{first_sequence_number}"
+        )
+        self.first_sequence_number = first_sequence_number
+
+
+class DeliveryFailedError(OperatingError):
+    """Somebody who is to be told of events didn't take them, or it isn't known whether they did."""
 
 
 class StorageFullError(OperatingError):

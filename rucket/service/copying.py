@@ -138,6 +138,8 @@ async def copy_object(
             content=content,
             condition=condition,
             shares_blobs=bool(content.extents),
+            bucket_name=bucket.name,
+            is_copy=True,
         )
         outcome = committed_or_conflicted(await gateway.commits.commit(command))
         if isinstance(outcome, Committed):

@@ -277,6 +277,7 @@ async def complete_upload(
             ),
             content=Content(extents=tuple(extent for _, extents in found for extent in extents)),
             condition=condition,
+            bucket_name=name.bucket.name,
         )
         outcome = committed_or_conflicted(await gateway.commits.commit(command))
         if isinstance(outcome, Committed):

@@ -132,6 +132,7 @@ async def put_object(
         ),
         content=ingested.content,
         condition=condition,
+        bucket_name=bucket.name,
     )
     outcome = committed(await commit_ingested(gateway, command, ingested))
     return StoredObject(outcome.etag, HlcTimestamp(outcome.hlc).physical_ms, checksum)
@@ -210,6 +211,7 @@ async def delete_object(gateway: Gateway, bucket: BucketInfo, deletion: Deletion
         bucket_id=bucket.bucket_id,
         key=deletion.key,
         condition=deletion.condition,
+        bucket_name=bucket.name,
     )
     committed(await gateway.commits.commit(command))
 

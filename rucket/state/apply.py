@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rucket.ports.index import Table
 from rucket.state import bucket_rules, multipart_rules, object_rules, user_rules
 from rucket.state.batched_rows import BatchedRows
 from rucket.state.commands import (
@@ -33,6 +34,7 @@ from rucket.state.commands import (
     PutUser,
     decode_command,
 )
+from rucket.state.outcomes import Committed, idle_row
 from rucket.state.rows import put_applied_position
 
 if TYPE_CHECKING:
@@ -60,15 +62,34 @@ def apply_entries(
     for entry in entries:
         command = decode_command(entry.payload)
         outcome = recent.get(command.commit_id)
+        is_idle = outcome is not None
         if outcome is None:
             outcome = apply_command(command, entry.hlc, rows)
             recent.remember(rows, entry.sequence_number, command.commit_id, outcome)
+            is_idle = not changes_something(command, outcome)
+        if is_idle:
+            rows.put(Table.OUTCOMES, *idle_row(entry.sequence_number))
         recent.advance(rows, entry.sequence_number)
         outcomes.append((command.commit_id, outcome))
     if entries:
         put_applied_position(rows, entries[-1].sequence_number, entries[-1].hlc)
     rows.flush()
     return outcomes
+
+
+def changes_something(command: Command, outcome: Outcome) -> bool:
+    """Whether a command with this outcome made, changed or removed anything."""
+    if not isinstance(outcome, Committed):
+        return False
+    match command:
+        case CreateBucket():
+            return not outcome.existed
+        case DeleteObject():
+            return outcome.existed
+        case CompleteMultipartUpload():
+            return outcome.version_id == command.commit_id
+        case _:
+            return True
 
 
 def apply_command(command: Command, hlc: int, transaction: Transaction) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - one case a command

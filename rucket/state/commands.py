@@ -76,6 +76,7 @@ class PutObject(Record, frozen=True, tag=3):
 
     `shares_blobs` says that the blobs of `content` belong to another object already (CopyObject):
     if one of them is no longer in use, the source has changed and the command is rejected.
+    `bucket_name` and `is_copy` are for those who are told of the object (`rucket.state.events`).
     """
 
     commit_id: Id
@@ -85,6 +86,8 @@ class PutObject(Record, frozen=True, tag=3):
     content: Content
     condition: WriteCondition = WriteCondition()
     shares_blobs: bool = False
+    bucket_name: str = ""
+    is_copy: bool = False
 
 
 class DeleteObject(Record, frozen=True, tag=4):
@@ -94,6 +97,7 @@ class DeleteObject(Record, frozen=True, tag=4):
     bucket_id: BucketNumber
     key: str
     condition: DeleteCondition = DeleteCondition()
+    bucket_name: str = ""
 
 
 class CreateMultipartUpload(Record, frozen=True, tag=5):
@@ -142,6 +146,7 @@ class CompleteMultipartUpload(Record, frozen=True, tag=7):
     metadata: ObjectMetadata
     content: Content
     condition: WriteCondition = WriteCondition()
+    bucket_name: str = ""
 
 
 class AbortMultipartUpload(Record, frozen=True, tag=8):

@@ -23,7 +23,14 @@ from rucket.model.records import (
 )
 from rucket.ports.index import Table
 from rucket.state import rows
-from rucket.state.outcomes import decode_outcome_row, first_kept
+from rucket.state.outcomes import (
+    IDLE_COUNT_MIN,
+    OUTCOME_COUNT_MIN,
+    decode_idle_row,
+    decode_outcome_row,
+    first_kept,
+    is_idle_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -153,6 +160,8 @@ def _user_attribute(key: bytes, value: bytes) -> DecodedRow:
 
 
 def _outcome(key: bytes, value: bytes) -> DecodedRow:
+    if is_idle_key(key):
+        return DecodedRow({"sequence_number": decode_idle_row(key, value)}, "changed nothing")
     row = decode_outcome_row(key, value)
     fields = {"commit_id": row.commit_id, "outcome": row.outcome}
     return DecodedRow({"sequence_number": row.sequence_number}, fields)
@@ -221,7 +230,8 @@ def _outcome_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
         return [error.detail]
     if position < sequence_number:
         return [f"the position says that only {position} records are shown"]
-    if sequence_number < first_kept(position):
+    count_min = OUTCOME_COUNT_MIN if isinstance(row.value, dict) else IDLE_COUNT_MIN
+    if sequence_number < first_kept(position, count_min):
         return ["it is older than what is kept"]
     return []
 

@@ -16,6 +16,7 @@
 | USER_ATTRIBUTES   | ordered(attribute), the attribute's text | user name                    |
 | ACCESS_KEYS       | access key id                            | AccessKey                    |
 | OUTCOMES          | sequence number (u64)                    | see below                    |
+|                   | FF, sequence number (u64)                | 02: it changed nothing       |
 
 Numbers in keys are big-endian, so that byte order is their order; bucket ids are u64, part numbers
 u16. A value is one byte of format_version, then MessagePack. OUTCOMES: one byte of format_version

@@ -49,8 +49,8 @@ class CommandRefusedError(OperatingError):
 class NeedsLog(Protocol):
     """Somebody who still needs a part of the log."""
 
-    def first_needed(self) -> int:
-        """The sequence number of the first record that is still needed. Blocks."""
+    def first_needed(self) -> int | None:
+        """The sequence number of the first record that is still needed; None for none. Blocks."""
         ...
 
 
@@ -344,4 +344,5 @@ class Store:
         durable = self.applied_sequence_number
         self._index.sync()
         needed = [user.first_needed() for user in self._log_users]
-        self._log.discard_before(min([durable + 1, *needed]))
+        bounds = [first for first in needed if first is not None]
+        self._log.discard_before(min([durable + 1, *bounds]))

@@ -37,6 +37,7 @@ from rucket.store.blobs.layout import (
     decode_footer,
     encode_tail,
 )
+from rucket.store.log_cursors import decode_log_cursor, encode_log_cursor
 from rucket.store.wal import frame as wal_frame
 from rucket.store.wal.recovery import read_frames
 from tests.fuzz.decoder import Decoder
@@ -195,6 +196,13 @@ def check_message(data: bytes) -> None:
         assert commit_protocol.encode_position(position) + rest == payload
 
 
+def check_log_cursor(data: bytes) -> None:
+    """How far a consumer of the log has come."""
+    with suppress(*_REFUSALS):
+        position = decode_log_cursor(data, "cursor")
+        assert decode_log_cursor(encode_log_cursor(position), "cursor") == position
+
+
 class _RecordingTransport(asyncio.Transport):
     """Where a connection's bytes would go."""
 
@@ -273,6 +281,7 @@ STORED_FORMATS = [
     ),
     Decoder("row-key", check_row_key, (rows.ordered("a\0b") + bytes(16), rows.ordered("é"))),
     Decoder("blob-tail", check_blob_tail, _golden("blob-tail*")),
+    Decoder("log-cursor", check_log_cursor, _golden("log-cursor*")),
     Decoder("hello", check_hello, (commit_protocol.encode_hello(),)),
     Decoder("message", check_message, _MESSAGES),
     Decoder(

@@ -8,18 +8,41 @@ and a migration. `python -m tests.golden.write` adds files that are missing, and
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from rucket.state import rows
-from rucket.state.commands import decode_command
+from rucket.state.commands import (
+    Command,
+    CompleteMultipartUpload,
+    DeleteObject,
+    PutObject,
+    decode_command,
+    encode_command,
+)
 from rucket.state.outcomes import decode_outcome
 from rucket.store.blobs.layout import decode_checks, decode_footer
 from rucket.store.wal.recovery import read_frames
 from tests.golden.values import COMMANDS, ID, METADATA, OUTCOMES, golden_bytes
 
 _DIRECTORY = Path(__file__).parent / "files"
+_EARLIER = Path(__file__).parent / "earlier"
+"""Of before fields were added at the end, within the same format_version."""
+
+_ROWS: dict[str, tuple[Any, int]] = {
+    "row-object": (rows.OBJECT, 5),
+    "row-content": (rows.CONTENT, 0),
+    "row-bucket": (rows.BUCKET, 5),
+    "row-statistics": (rows.STATISTICS, 0),
+    "row-upload": (rows.UPLOAD, 4),
+    "row-part": (rows.PART, 3),
+    "row-completed-upload": (rows.COMPLETED_UPLOAD, 6),
+    "row-user": (rows.USER, 3),
+    "row-access-key": (rows.ACCESS_KEY, 3),
+}
+"""The codec of each kind of row, and how many fields its first version had."""
 
 
 @pytest.mark.parametrize("name", sorted(golden_bytes()))
@@ -46,6 +69,93 @@ def test_a_log_of_then_reads_as_the_commands_it_was_made_of() -> None:
 
     assert [decode_command(entry.payload) for entry in entries] == COMMANDS
     assert [entry.sequence_number for entry in entries] == list(range(1001, 1001 + len(COMMANDS)))
+
+
+@pytest.mark.parametrize("kind", [PutObject, DeleteObject, CompleteMultipartUpload])
+def test_a_command_of_before_a_field_was_added_reads_with_its_default(
+    kind: type[PutObject | DeleteObject | CompleteMultipartUpload],
+) -> None:
+    """Everything else is as it is now."""
+    earlier = (_EARLIER / f"command-{kind.__name__}.v1").read_bytes()
+
+    read = [decode_command(payload) for payload in _commands_in(earlier)]
+
+    expected = [
+        msgspec.structs.replace(command, bucket_name="", **_COPY_DEFAULTS.get(kind, {}))
+        for command in COMMANDS
+        if isinstance(command, kind)
+    ]
+    assert read == expected
+
+
+_COPY_DEFAULTS: dict[type, dict[str, bool]] = {PutObject: {"is_copy": False}}
+
+
+def _commands_in(golden: bytes) -> list[bytes]:
+    """The payloads that were written one after the other."""
+    payloads, rest = [], golden
+    while rest:
+        size = next(size for size in range(2, len(rest) + 1) if _is_whole(rest[1:size]))
+        payloads.append(rest[:size])
+        rest = rest[size:]
+    return payloads
+
+
+def _is_whole(packed: bytes) -> bool:
+    try:
+        msgspec.msgpack.decode(packed)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def test_a_log_of_before_fields_were_added_is_read() -> None:
+    """Every record of it."""
+    data = (_EARLIER / "wal-segment.v1").read_bytes()
+
+    entries = [
+        entry
+        for frame, _ in read_frames("golden", data, None)
+        if frame is not None
+        for entry in frame.entries
+    ]
+
+    assert [type(decode_command(entry.payload)) for entry in entries] == [
+        type(command) for command in COMMANDS
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_a_command_of_the_future_reads_without_what_it_has_more(command: Command) -> None:
+    """A reader that doesn't know a field skips it."""
+    encoded = encode_command(command)
+    fields = msgspec.msgpack.decode(encoded[1:])
+
+    longer = encoded[:1] + msgspec.msgpack.encode([*fields, "a field of the future", 7])
+
+    assert decode_command(longer) == command
+
+
+@pytest.mark.parametrize("name", sorted(_ROWS))
+def test_a_row_of_the_future_reads_without_what_it_has_more(name: str) -> None:
+    """And one of the past with defaults for what it lacks."""
+    codec, mandatory_count = _ROWS[name]
+    encoded = (_DIRECTORY / f"{name}.v1").read_bytes()
+    record = codec.decode(encoded)
+    fields = msgspec.msgpack.decode(encoded[1:])
+    longer = encoded[:1] + msgspec.msgpack.encode([*fields, {"a field": "of the future"}])
+
+    assert codec.decode(longer) == record
+    for count in range(mandatory_count, len(fields)):
+        shorter = codec.decode(encoded[:1] + msgspec.msgpack.encode(fields[:count]))
+        filled = [getattr(shorter, field.name) for field in msgspec.structs.fields(shorter)[count:]]
+        assert filled == [_default(field) for field in msgspec.structs.fields(shorter)[count:]]
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 def test_a_blob_tail_of_then_reads_as_its_fields() -> None:

@@ -50,8 +50,10 @@ from rucket.state.outcomes import (
     Rejected,
     encode_outcome,
     encode_outcome_row,
+    idle_row,
 )
 from rucket.store.blobs.layout import encode_tail
+from rucket.store.log_cursors import encode_log_cursor
 from rucket.store.scrub_cursor_file import encode_cursor
 from rucket.store.wal.frame import SegmentHeader, encode_frame
 
@@ -91,13 +93,22 @@ CONDITION = WriteCondition(("etag", "*"), ("other",))
 COMMANDS: list[Command] = [
     CreateBucket(ID, "bucket", "a" * 64, "eu-west-1", "eu"),
     DeleteBucket(ID, 7, "bucket"),
-    PutObject(ID, 7, "key/é", METADATA, CONTENT, CONDITION, True),  # noqa: FBT003
+    PutObject(ID, 7, "key/é", METADATA, CONTENT, CONDITION, True, "bucket", True),  # noqa: FBT003
     PutObject(ID, 7, "small", METADATA, Content(b"inline")),
-    DeleteObject(ID, 7, "key", DeleteCondition("etag", 17, 1_790_000_000)),
+    DeleteObject(ID, 7, "key", DeleteCondition("etag", 17, 1_790_000_000), "bucket"),
     CreateMultipartUpload(ID, 7, "key", UPLOAD),
     PutPart(ID, 7, "key", OTHER_ID, 10_000, PART, CONTENT, True),  # noqa: FBT003
     CompleteMultipartUpload(
-        ID, 7, "key", OTHER_ID, (ChosenPart(1, ID),), b"digest", METADATA, CONTENT, CONDITION
+        ID,
+        7,
+        "key",
+        OTHER_ID,
+        (ChosenPart(1, ID),),
+        b"digest",
+        METADATA,
+        CONTENT,
+        CONDITION,
+        "bucket",
     ),
     AbortMultipartUpload(ID, 7, "key", OTHER_ID),
     PutUser(ID, USER, must_be_new=True),
@@ -142,6 +153,8 @@ def golden_bytes() -> dict[str, bytes]:
     files["scrub-cursor.v1"] = encode_cursor(
         ScrubCursor(1_790_000_000_000, ScrubStage.BLOBS, 0, ID, 8_388_608, 1, 1_789_000_000_000)
     )
+    files["log-cursor.v1"] = encode_log_cursor(1_234_567)
+    files["row-outcome.v2"] = b"".join(idle_row(7))
     for command in COMMANDS:
         name = f"command-{type(command).__name__}.v1"
         files[name] = files.get(name, b"") + encode_command(command)

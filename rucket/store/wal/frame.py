@@ -153,6 +153,12 @@ def frame_size_bytes(payloads: Sequence[bytes]) -> int:
     return blocks(FRAME_HEADER_SIZE_BYTES + records)
 
 
+def frame_size_at(data: memoryview) -> int:
+    """How many bytes the frame has that `data` begins with, padding included; 0 if none does."""
+    magic, payload_size, *_ = _FRAME_HEADER.unpack_from(data)
+    return blocks(FRAME_HEADER_SIZE_BYTES + payload_size) if magic == _FRAME_MAGIC else 0
+
+
 def decode_frame(segment: memoryview, offset: int, salt: int) -> Frame | None:
     """The frame at byte `offset` of a segment, or None if there is no whole, undamaged one."""
     if offset + FRAME_HEADER_SIZE_BYTES > len(segment):

@@ -452,6 +452,13 @@ class Wal:
         """How much the segments take on disk, about."""
         return len(self._segments) * self._segment_size_bytes
 
+    def first_within(self, size_bytes: int) -> int:
+        """The first record of the newest segments that together take no more than `size_bytes`, or
+        of the newest one alone.
+        """
+        count = max(1, size_bytes // self._segment_size_bytes)
+        return self._segments[-min(count, len(self._segments))].first_sequence_number
+
     def discard_before(self, sequence_number: int) -> None:
         """See `Log.discard_before`. Blocks. The newest segment always stays."""
         while len(self._segments) > 1 and (

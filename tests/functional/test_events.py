@@ -181,8 +181,8 @@ def test_a_receiver_that_stays_away_does_not_fill_the_disk(
         _wait((tmp_path / "data/state/cursors/events.json").exists)
         s3.create_bucket(Bucket="bucket")
         log = tmp_path / "data/wal"
-        for number in range(2000):
-            s3.put_object(Bucket="bucket", Key=f"key-{number}", Body=bytes(8000))
+        for number in range(4000):
+            s3.put_object(Bucket="bucket", Key=f"key-{number % 5}", Body=bytes(8000))
             if number > 600 and "0000000001.wal" not in os.listdir(log):  # noqa: PTH208
                 break
         _wait(lambda: "0000000001.wal" not in os.listdir(log))  # noqa: PTH208

@@ -84,28 +84,31 @@ def test_what_is_not_synced_stays_within_the_window(workload: Workload) -> None:
 
 @pytest.mark.parametrize("workload", _RELAXED.values(), ids=_RELAXED.keys())
 def test_what_a_power_cut_takes_is_the_end_of_the_log(workload: Workload) -> None:
-    """What is left of the log is what was written, from the first entry to some later one that is
-    no older than the newest that was synced; nothing is missing in between.
+    """What is left of the log is what was written, from the first entry that is kept to some later
+    one that is no older than the newest that was synced; nothing is missing in between.
     """
     recording, wal = _record(workload)
     lost_count = 0
 
     for moment in recording.moments:
         for survivor in after_power_cut(moment.image, _THOROUGHNESS, moment.number):
-            left = _log_after(workload, survivor.image, moment)
+            first, left = _log_after(workload, survivor.image, moment)
 
-            assert left == wal.entries[: len(left)]
-            assert len(left) >= moment.synced, survivor.label
-            lost_count += len(left) < moment.applied
+            last = first - 1 + len(left)
+            assert left == wal.entries[first - 1 : last]
+            assert last >= moment.synced, survivor.label
+            lost_count += last < moment.applied
 
     assert lost_count > 0, "a power cut loses something"
 
 
-def _log_after(workload: Workload, image: object, moment: Moment) -> list[LogEntry]:
+def _log_after(workload: Workload, image: object, moment: Moment) -> tuple[int, list[LogEntry]]:
+    """The number of the first entry that the log holds, and all entries."""
     layout = replace(workload.layout, is_interleaved=False)
     life = Life(f"after {moment.number}", image, Wiring(), layout, {})  # type: ignore[arg-type]
     life.node.recover()
-    return [entry for entries in life.node.wal.replay(0) for entry in entries]
+    first = life.node.wal.first_sequence_number()
+    return first, [entry for entries in life.node.wal.replay(first - 1) for entry in entries]
 
 
 def test_a_pause_is_used_to_sync() -> None:

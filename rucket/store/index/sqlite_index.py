@@ -14,7 +14,7 @@ Every process has a connection of its own; the node process alone writes.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from operator import lt
 from typing import TYPE_CHECKING
@@ -55,6 +55,10 @@ _WRITER_CACHE_KIB = 8 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000
+_WAL_KEPT_BYTES = 64 * 1024 * 1024
+_MOVING_PASSES_MAX = 8
+_SMALL_REST_FRAMES = 1000
+_RESTART_TIMEOUT_MS = 50
 _PROBLEM_COUNT_MAX = 100
 _FIRST_ROOT_PAGE = 2
 
@@ -303,14 +307,22 @@ class SqliteIndexReader:
 class SqliteIndex:
     """The `Index` port, for the node process. One of an earlier format is brought up to date.
 
+    Args:
+        path: of the index.
+        disk: through which its files are synced.
+        wal_kept_bytes: how large SQLite's WAL may be before `sync` holds writers up for a moment,
+            so that it is written from its beginning again.
+
     Raises:
         UnknownFormatError: a newer Rucket wrote the index.
         CorruptionError: it isn't an index.
     """
 
-    def __init__(self, path: str, disk: Disk) -> None:
+    def __init__(self, path: str, disk: Disk, *, wal_kept_bytes: int = _WAL_KEPT_BYTES) -> None:
         self._path = path
         self._disk = disk
+        self._wal_kept_bytes = wal_kept_bytes
+        self._shall_restart_wal = False
         with _SqliteErrors(path):
             self._connection = apsw.Connection(path)
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
@@ -355,6 +367,8 @@ class SqliteIndex:
     def transaction(self) -> Iterator[_SqliteRows]:
         """See `Index.transaction`."""
         with _SqliteErrors(self._path):
+            if self._shall_restart_wal:
+                self._restart_wal()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._rows
@@ -383,9 +397,38 @@ class SqliteIndex:
             try:
                 # One that has read nothing doesn't know of the WAL, and moves nothing.
                 connection.pragma("schema_version")
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                with suppress(apsw.BusyError):  # the writer is moving it at this moment
+                    self._move_wal(connection)
             finally:
                 connection.close()
+
+    def _move_wal(self, connection: apsw.Connection) -> None:
+        """Moves what the WAL holds into the database.
+
+        While transactions follow one another without a gap there is always something in the WAL
+        that hasn't been moved, so SQLite never begins it anew: it would grow for as long as the
+        load lasts. A large one is therefore moved until little is left, and the writer is asked to
+        move that before its next transaction.
+        """
+        moved_before = 0
+        for _ in range(_MOVING_PASSES_MAX):
+            frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if frames * _PAGE_SIZE_BYTES <= self._wal_kept_bytes:
+                return
+            if moved - moved_before <= _SMALL_REST_FRAMES:
+                break
+            moved_before = moved
+        self._shall_restart_wal = True
+
+    def _restart_wal(self) -> None:
+        """Moves the rest of the WAL, so that the next transaction begins it anew. Readers that hold
+        an old snapshot longer than a moment put that off, until it is asked for again.
+        """
+        self._shall_restart_wal = False
+        self._connection.set_busy_timeout(_RESTART_TIMEOUT_MS)
+        with suppress(apsw.BusyError):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
 
     def close(self) -> None:
         """See `Index.close`."""

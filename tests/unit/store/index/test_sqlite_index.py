@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +92,36 @@ def test_a_reader_can_not_write(index: SqliteIndex, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="readonly database"), reader.snapshot() as snapshot:
         snapshot.delete(Table.BUCKETS, b"k")
     reader.close()
+
+
+def test_its_wal_begins_anew_though_writes_never_pause(tmp_path: Path) -> None:
+    """Under a load without a gap, SQLite alone would let it grow for ever."""
+    index = SqliteIndex(str(tmp_path / "index.db"), OsDisk(), wal_kept_bytes=256 * 1024)
+    wal = tmp_path / "index.db-wal"
+    stopping = threading.Event()
+    written_bytes = 0
+
+    def write() -> None:
+        nonlocal written_bytes
+        number = 0
+        while not stopping.is_set():
+            with index.transaction() as transaction:
+                for _ in range(20):
+                    number += 1
+                    transaction.put(Table.OBJECTS, b"%d" % (number % 1000), b"x" * 1000)
+                    written_bytes += 1000
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    restart_count = 0
+    while restart_count < 3 and written_bytes < 64 * 1024 * 1024:
+        index.sync()
+        restart_count = int.from_bytes(wal.read_bytes()[12:16], "big")  # its header counts them
+    stopping.set()
+    writer.join()
+    index.close()
+
+    assert restart_count >= 3
 
 
 @pytest.mark.parametrize("column", ["value", "attachment"])

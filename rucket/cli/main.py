@@ -26,6 +26,8 @@ _COMMANDS: Final = {
     "admin": "rucket.cli.admin",
     "verify": "rucket.cli.verify",
     "inspect": "rucket.cli.inspection",
+    "backup": "rucket.cli.backup",
+    "restore": "rucket.cli.restore",
     "rebuild-index": "rucket.cli.rebuild_index",
     "repair": "rucket.cli.repair",
     "version": "rucket.cli.version",

@@ -12,6 +12,7 @@ import typer
 from rucket.cli.admin_options import Format
 from rucket.cli.progress_bars import ProgressBars
 from rucket.daemon.offline_check import verify_data_directory
+from rucket.daemon.restore import is_backup, verify_backup
 from rucket.daemon.settings_sources import load_settings
 from rucket.observe.log import configure_logging
 
@@ -32,6 +33,8 @@ changed or repaired. Read are:
   index   every row, its check, what rows say about one another, counters, and SQLite's pages;
           that it shows no more than the log holds
   blobs   every block of every blob that an object needs; what nobody needs is counted
+
+DIR may also be what `rucket backup` has made.
 
 Settings are found as `rucket serve` finds them; -d alone is enough, unless the configuration has a
 sealing key of its own.
@@ -67,7 +70,10 @@ def verify(
     configured_key = settings.auth.sealing_key
     key = None if configured_key is None else bytes.fromhex(configured_key.get_secret_value())
     with ProgressBars() as bars:
-        report = verify_data_directory(settings.storage.data_dir, key, bars.show)
+        if is_backup(settings.storage.data_dir):
+            report = verify_backup(settings.storage.data_dir, bars.show)
+        else:
+            report = verify_data_directory(settings.storage.data_dir, key, bars.show)
     if output is Format.JSON:
         typer.echo(json.dumps(_document(report), indent=2, ensure_ascii=False))
     else:

@@ -14,6 +14,7 @@
     quarantine/          damaged blobs, moved out of the way, each with a report
     state/scrub.json     how far the scrubber has come
     state/cursors/       how far consumers of the log have come
+    state/garbage.lock   locked by backups, so that no blob goes meanwhile
     run/                 sockets and metrics of the running server; emptied at every start
 """
 
@@ -64,6 +65,7 @@ class DataDirectory:
         self.quarantine = posixpath.join(root, "quarantine")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")
         self.log_cursors = posixpath.join(root, "state", "cursors")
+        self.garbage_gate = posixpath.join(root, "state", "garbage.lock")
         self.node_socket = posixpath.join(root, "run", "node.sock")
         self._identity = posixpath.join(root, "rucket.json")
         self._sealing_key = posixpath.join(root, "keys", "sealing.key")

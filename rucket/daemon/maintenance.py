@@ -23,6 +23,9 @@ from rucket.daemon.build import (
     build_scrubber,
 )
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
+from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.garbage_gate import GarbageGate
+from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import (
     CommitUnknownError,
     CorruptionError,
@@ -57,8 +60,14 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     parts = build_maintenance(settings)
     parts.commits.start()
     metrics = _serve_metrics(settings)
+    gate = GarbageGate(DataDirectory(str(settings.storage.data_dir), OsDisk()).garbage_gate)
+
+    async def garbage(gateway: Gateway) -> int:
+        with gate.passed() as is_open:
+            return await collect_garbage(gateway) if is_open else 0
+
     jobs = [
-        asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, collect_garbage)),
+        asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, garbage)),
         asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
     ]
     checkpoints = build_checkpoints(settings, parts.commits)

@@ -30,6 +30,7 @@ from rucket.state.outcomes import (
     encode_outcome,
     encode_outcome_row,
 )
+from rucket.store.backup_manifest import decode_manifest, encode_manifest
 from rucket.store.blobs.layout import (
     FOOTER_SIZE_BYTES,
     Footer,
@@ -37,6 +38,7 @@ from rucket.store.blobs.layout import (
     decode_footer,
     encode_tail,
 )
+from rucket.store.checkpoints import layout as checkpoint
 from rucket.store.log_cursors import decode_log_cursor, encode_log_cursor
 from rucket.store.wal import frame as wal_frame
 from rucket.store.wal.recovery import read_frames
@@ -71,6 +73,40 @@ def check_segment_header(data: bytes) -> None:
         with suppress(*_REFUSALS):
             header = wal_frame.decode_segment_header(block, "segment")
             assert wal_frame.decode_segment_header(header.encode(), "segment") == header
+
+
+def check_checkpoint(data: bytes) -> None:
+    """A checkpoint with one frame: its header, its rows, its trailer."""
+    for checked in (data, _resealed_checkpoint(data)):
+        with suppress(*_REFUSALS):
+            checkpoint.decode_header(checked, "checkpoint")
+        start = checkpoint.HEADER_SIZE_BYTES
+        end = start + checkpoint.FRAME_HEADER_SIZE_BYTES
+        with suppress(*_REFUSALS):
+            header = checkpoint.decode_frame_header(checked[start:end], "checkpoint")
+            if header is not None:
+                payload = checked[end : end + header.payload_size_bytes]
+                rows_read = checkpoint.decode_rows(header, payload, "checkpoint")
+                assert checkpoint.encode_frame(rows_read, header.chain)[1] == header.crc
+        with suppress(*_REFUSALS):
+            checkpoint.decode_trailer(checked[-checkpoint.TRAILER_SIZE_BYTES :], "checkpoint")
+
+
+def _resealed_checkpoint(data: bytes) -> bytes:
+    """With the checks of header and frame made good."""
+    start = checkpoint.HEADER_SIZE_BYTES
+    data = _with_u32(data, start - 4, crc32c(data[: start - 4]))
+    crc = crc32c(
+        data[start + 20 : -checkpoint.TRAILER_SIZE_BYTES], crc32c(data[start : start + 16])
+    )
+    return _with_u32(data, start + 16, crc)
+
+
+def check_manifest(data: bytes) -> None:
+    """The manifest of a backup."""
+    with suppress(*_REFUSALS):
+        manifest = decode_manifest(data, "manifest")
+        assert decode_manifest(encode_manifest(manifest), "manifest") == manifest
 
 
 def check_frame(data: bytes) -> None:
@@ -280,6 +316,8 @@ STORED_FORMATS = [
         for name, codec in _ROW_CODECS.items()
     ),
     Decoder("row-key", check_row_key, (rows.ordered("a\0b") + bytes(16), rows.ordered("é"))),
+    Decoder("checkpoint", check_checkpoint, _golden("checkpoint.v*")),
+    Decoder("backup-manifest", check_manifest, _golden("backup-manifest*")),
     Decoder("blob-tail", check_blob_tail, _golden("blob-tail*")),
     Decoder("log-cursor", check_log_cursor, _golden("log-cursor*")),
     Decoder("hello", check_hello, (commit_protocol.encode_hello(),)),

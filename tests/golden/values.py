@@ -20,6 +20,7 @@ from rucket.model.records import (
     User,
 )
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
+from rucket.ports.index import Table
 from rucket.ports.log import LogEntry
 from rucket.state import rows
 from rucket.state.commands import (
@@ -52,7 +53,15 @@ from rucket.state.outcomes import (
     encode_outcome_row,
     idle_row,
 )
+from rucket.store.backup_manifest import BackupManifest, encode_manifest
 from rucket.store.blobs.layout import encode_tail
+from rucket.store.checkpoints.layout import (
+    CheckpointHeader,
+    TableRow,
+    Trailer,
+    header_chain,
+)
+from rucket.store.checkpoints.layout import encode_frame as encode_rows_frame
 from rucket.store.log_cursors import encode_log_cursor
 from rucket.store.scrub_cursor_file import encode_cursor
 from rucket.store.wal.frame import SegmentHeader, encode_frame
@@ -155,6 +164,25 @@ def golden_bytes() -> dict[str, bytes]:
     )
     files["log-cursor.v1"] = encode_log_cursor(1_234_567)
     files["row-outcome.v2"] = b"".join(idle_row(7))
+    files["backup-manifest.v1"] = encode_manifest(
+        BackupManifest(
+            "0123456789abcdef",
+            1_790_000_000_000,
+            71,
+            "00000000000000000071.ckpt",
+            3,
+            452_288,
+            {"rucket.json": 1, "keys/sealing.key": 0xFFFFFFFF},
+            [ID.hex()],
+        )
+    )
+    checkpoint = CheckpointHeader(1001, HLC)
+    rows_of_it: list[TableRow] = [
+        (Table.META, b"applied", b"value", b""),
+        (Table.OBJECTS, b"key", b"", b"attachment"),
+    ]
+    rows_frame, chain = encode_rows_frame(rows_of_it, header_chain(checkpoint))
+    files["checkpoint.v1"] = checkpoint.encode() + rows_frame + Trailer(chain, 1, 2).encode()
     for command in COMMANDS:
         name = f"command-{type(command).__name__}.v1"
         files[name] = files.get(name, b"") + encode_command(command)

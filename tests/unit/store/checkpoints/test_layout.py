@@ -55,8 +55,10 @@ def test_a_changed_byte_of_a_frame_is_found(rows: list[TableRow], data: st.DataO
 
     with pytest.raises(CorruptionError):
         header = decode_frame_header(bytes(changed[:FRAME_HEADER_SIZE_BYTES]), "checkpoint")
-        assert header is not None
-        decode_rows(header, bytes(changed[FRAME_HEADER_SIZE_BYTES:]), "checkpoint")
+        if header is None:  # one bit makes of a frame's magic a trailer's
+            decode_trailer(bytes(changed), "checkpoint")
+        else:
+            decode_rows(header, bytes(changed[FRAME_HEADER_SIZE_BYTES:]), "checkpoint")
 
 
 @pytest.mark.parametrize(

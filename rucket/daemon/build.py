@@ -31,6 +31,7 @@ from rucket.service.event_delivery import CURSOR_NAME, DeliveryPorts, EventDeliv
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
+from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import STATISTICS, applied_position
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.blobs.quarantine import FileQuarantine
@@ -329,6 +330,7 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         clock=clock,
         random=random,
         settings=service_settings,
+        placement=SingleNodePlacement(service_settings.node_id),
     )
     return GatewayParts(gateway, tasks, commits, index)
 

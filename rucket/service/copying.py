@@ -134,6 +134,8 @@ async def copy_object(
                 etag=source.etag,
                 checksum=checksum,
                 parts=parts,
+                placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
+                home_region=gateway.settings.region,
             ),
             content=content,
             condition=condition,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rucket.ports.index import IndexReader
     from rucket.ports.random import Random
     from rucket.ports.tasks import Tasks
+    from rucket.state.placement import PlacementPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,4 @@ class Gateway:
     clock: Clock
     random: Random
     settings: ServiceSettings
+    placement: PlacementPolicy

@@ -150,7 +150,11 @@ async def create_upload(
         upload_id=upload_id,
         initiated_hlc=0,
         initiator_id=initiator_id,
-        template=template,
+        template=msgspec.structs.replace(
+            template,
+            placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
+            home_region=gateway.settings.region,
+        ),
         checksum_algorithm=algorithm,
         checksum_type=checksum_type,
     )

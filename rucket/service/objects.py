@@ -129,6 +129,8 @@ async def put_object(
             size_bytes=ingested.size_bytes,
             etag=ingested.md5.hex(),
             checksum=checksum,
+            placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
+            home_region=gateway.settings.region,
         ),
         content=ingested.content,
         condition=condition,

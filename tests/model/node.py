@@ -10,6 +10,7 @@ from rucket.disk.os_disk import OsDisk
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.state.placement import SingleNodePlacement
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
@@ -134,6 +135,7 @@ class Node:
             clock=self.clock,
             random=SystemRandom(),
             settings=_SETTINGS,
+            placement=SingleNodePlacement(_SETTINGS.node_id),
         )
 
     def gateway_much_later(self) -> Gateway:

@@ -25,6 +25,7 @@ from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.service.garbage import collect_garbage
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
+from rucket.state.placement import SingleNodePlacement
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
@@ -313,6 +314,7 @@ class World:
             clock=self.machine.clock,
             random=random,
             settings=self._service_settings(),
+            placement=SingleNodePlacement("simulated"),
         )
 
     def gateway_of_clients(self) -> Gateway:

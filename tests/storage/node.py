@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rucket.model.names import BlobId
 from rucket.ports.index import Table
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, part_row_key
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
@@ -176,6 +177,7 @@ class Node:
                     clock=clock,
                     random=_Random(self.scheduler, f"gateway-{number}"),
                     settings=_settings(),
+                    placement=SingleNodePlacement("node"),
                 )
             )
             for number in range(layout.gateway_count)

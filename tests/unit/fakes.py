@@ -20,6 +20,7 @@ from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
 from rucket.state.apply import apply_entries
 from rucket.state.commands import encode_command
 from rucket.state.outcomes import RecentOutcomes
+from rucket.state.placement import SingleNodePlacement
 from tests.simulator.index import first_of_groups
 
 if TYPE_CHECKING:
@@ -311,6 +312,7 @@ class Node:
             clock=self.clock,
             random=FakeRandom(),
             settings=settings,
+            placement=SingleNodePlacement(settings.node_id),
         )
 
     def with_settings(self, settings: ServiceSettings) -> Gateway:

@@ -9,6 +9,7 @@ from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.apply import apply_entries
 from rucket.state.commands import CreateBucket, encode_command
 from rucket.state.outcomes import Outcome, RecentOutcomes
+from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import find_bucket, reference_count
 from tests.simulator.index import SimulatedIndexFile
 from tests.simulator.process import Process, SimulatedClock, SimulatedRandom, SimulatedTasks
@@ -92,6 +93,7 @@ class World:
             tasks=self.tasks,
             clock=SimulatedClock(self.scheduler, "gateway"),
             random=self.random,
+            placement=SingleNodePlacement("simulated"),
             settings=ServiceSettings(
                 region="us-east-1",
                 domains=(),

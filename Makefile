@@ -141,6 +141,10 @@ bench: .venv/installed ## Speed, with ratios to peers: make bench ARGS="--peer m
 bench-engines: .venv/installed ## SQLite beside LMDB, on the index's own rows
 	@.venv/bin/python -m tests.benchmarks.engines $(ARGS)
 
+.PHONY: bench-requests
+bench-requests: .venv/installed ## CPU time of requests in gateway and node, without HTTP: make bench-requests ARGS="--only LIST --profile"
+	@.venv/bin/python -m tests.benchmarks.request_path $(ARGS)
+
 .PHONY: bench-objects
 bench-objects: .venv/installed ## Millions of small objects in one node's store: make bench-objects ARGS="--objects 10000000"
 	@.venv/bin/python -m tests.benchmarks.small_objects_store $(ARGS)

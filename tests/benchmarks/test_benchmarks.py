@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import engines, small_objects_store
+from tests.benchmarks import engines, request_path, small_objects_store
 from tests.benchmarks.small_objects import SmallObjects
 
 
@@ -39,3 +39,11 @@ def test_keys_in_no_order_are_all_different() -> None:
 
     assert len(keys) == objects.count
     assert {len(key) for key in keys} == {100}
+
+
+def test_every_kind_of_request_has_a_cost(tmp_path: Path) -> None:
+    """All are answered as they should be, by a gateway and a node in this process."""
+    costs = asyncio.run(request_path.measure(tmp_path, scale=0.01, round_count=1))
+
+    assert len(costs) == 10
+    assert all(cost.microseconds > 0 and cost.yards > 0 for cost in costs.values())

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import posixpath
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from rucket.disk.os_disk import OsDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,5 +54,9 @@ class GarbageGate:
             os.close(descriptor)
 
     def _open(self) -> int:
-        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 -- as a string it came
-        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, 0o600)
+        except FileNotFoundError:
+            OsDisk().make_directory(posixpath.dirname(self._path))
+            return os.open(self._path, flags, 0o600)

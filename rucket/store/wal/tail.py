@@ -71,16 +71,21 @@ class LogTail:
         """
         assert after < last, "there is nothing to read"
         place = self._place
-        if place is None or place.last_sequence_number > after:
+        if place is None or place.last_sequence_number != after:
             self.close()
             place = self._place = self._seek(after)
         found: list[LogEntry] = []
         size_bytes = 0
         while place.last_sequence_number < last and size_bytes < size_bytes_max:
-            frame = self._next_frame(place)
-            if frame is None:
-                place = self._place = self._enter_next(place)
-                continue
+            try:
+                frame = self._next_frame(place)
+                if frame is None:
+                    place = self._place = self._enter_next(place)
+                    continue
+            except LogPositionLostError:
+                if not found:
+                    raise
+                break  # it is said when there is nothing else to be told
             wanted = [each for each in frame.entries if after < each.sequence_number <= last]
             found += wanted
             size_bytes += sum(len(each.payload) for each in wanted)
@@ -151,7 +156,7 @@ class LogTail:
             or frame.chain != place.chain
             or frame.first_sequence_number != place.last_sequence_number + 1
         ):
-            if following is None and self._following(place) is not None:
+            if following is None and self._has_moved(place):
                 return self._next_frame(place)  # the segment came to its end meanwhile
             raise CorruptionError(
                 place.name,
@@ -162,6 +167,16 @@ class LogTail:
         place.chain = frame.crc
         place.last_sequence_number = frame.last_sequence_number
         return frame
+
+    def _has_moved(self, place: _Place) -> bool:
+        """Whether the record after `place` is in another segment by now.
+
+        Raises:
+            LogPositionLostError: it is in none: the segment was let go, and maybe those after it.
+        """
+        now = self._seek(place.last_sequence_number)
+        now.file.close()
+        return now.name != place.name
 
     def _enter_next(self, place: _Place) -> _Place:
         """The beginning of the next segment, if it goes on where this one ends."""
@@ -174,7 +189,6 @@ class LogTail:
         try:
             successor = self._open(f"{place.following.segment_number:010}{_SUFFIX}")
         except FileNotFoundError:
-            first = place.following.first_sequence_number
-            raise LogPositionLostError(place.last_sequence_number, first) from None
+            successor = self._seek(place.last_sequence_number)  # says what is left
         place.file.close()
         return successor

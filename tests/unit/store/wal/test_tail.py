@@ -109,23 +109,24 @@ def test_nothing_behind_what_is_asked_for_is_read(tmp_path: Path) -> None:
     assert tail.read(2, 5, _MUCH) == written[2:5]
 
 
+@pytest.mark.parametrize("let_go", [2, 3])
 def test_a_record_that_was_let_go_is_lost_and_the_first_that_is_left_is_named(
-    tmp_path: Path,
+    tmp_path: Path, let_go: int
 ) -> None:
     """Before the consumer came, and while it reads."""
     written = _filled(tmp_path)
     tail, late = LogTail(OsDisk(), str(tmp_path)), LogTail(OsDisk(), str(tmp_path))
     assert tail.read(0, 1, _MUCH) == written[:1]
     segments = sorted(tmp_path.glob("*.wal"))
-    for segment in segments[:3]:
+    for segment in segments[:let_go]:
         segment.unlink()
 
-    with pytest.raises(LogPositionLostError) as lost:
-        late.read(0, 40, _MUCH)
-    first = lost.value.first_sequence_number
-    assert late.read(first - 1, 40, _MUCH) == written[first - 1 :]
-    with pytest.raises((LogPositionLostError, CorruptionError)):
-        tail.read(1, 40, _MUCH)
+    for consumer, after in ((late, 0), (tail, 1)):
+        with pytest.raises(LogPositionLostError) as lost:
+            while True:  # what it still gets at it is given first
+                after = consumer.read(after, 40, _MUCH)[-1].sequence_number  # noqa: PLW2901
+        first = lost.value.first_sequence_number
+        assert consumer.read(first - 1, 40, _MUCH) == written[first - 1 :]
 
 
 def test_damage_to_what_was_committed_is_an_error(tmp_path: Path) -> None:

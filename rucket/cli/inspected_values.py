@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from rucket.model.encryption import decode_encryption_record
+from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.model.hlc import HlcTimestamp
 
-_SIZE_ONLY = frozenset({"sealed_secret", "inline", "encryption"})
+_SIZE_ONLY = frozenset({"sealed_secret", "inline", "wrapped_key"})
+_ENCRYPTION_RECORDS = frozenset({"encryption", "expected", "record"})
 _STAMPS = frozenset({"hlc", "created_hlc", "initiated_hlc", "since_hlc"})
 _MS_PER_S = 1000
 
@@ -21,7 +25,7 @@ def printable(value: object, name: str = "") -> Any:
     """
     match value:
         case bytes():
-            return {"size_bytes": len(value)} if name in _SIZE_ONLY else value.hex()
+            return _printable_bytes(value, name)
         case int() if value and name in _STAMPS:
             return {"stamp": value, "time": time_of(value)}
         case msgspec.Struct():
@@ -33,6 +37,14 @@ def printable(value: object, name: str = "") -> Any:
             return [printable(content, name) for content in value]
         case _:
             return value
+
+
+def _printable_bytes(value: bytes, name: str) -> Any:
+    if name in _ENCRYPTION_RECORDS:
+        with contextlib.suppress(CorruptionError, UnknownFormatError):
+            return printable(decode_encryption_record(value))
+    is_hidden = name in _SIZE_ONLY or name in _ENCRYPTION_RECORDS
+    return {"size_bytes": len(value)} if is_hidden else value.hex()
 
 
 def time_of(hlc: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rucket.daemon.checkpointing import CheckpointJob, CheckpointPace
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.key_register import KeyRegister
 from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError
@@ -21,14 +22,17 @@ from rucket.net.remote_commits import RemoteCommits
 from rucket.net.unix_sockets import UnixSockets
 from rucket.net.webhook import Webhook, WebhookTarget
 from rucket.observe.checkpoint_metrics import CheckpointMetrics
+from rucket.observe.encryption_metrics import RotationMetrics
 from rucket.observe.event_metrics import EventMetrics
 from rucket.observe.metrics import StoredCounts, WalMetrics
 from rucket.observe.scrub_metrics import ScrubMetrics
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.service.encryption.object_encryption import ObjectEncryption
 from rucket.service.event_delivery import CURSOR_NAME, DeliveryPorts, EventDelivery
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.service.key_rotation import KeyRotation
 from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
 from rucket.state.placement import SingleNodePlacement
@@ -281,6 +285,39 @@ def build_events(settings: Settings) -> EventParts | None:
     return EventParts(delivery, tasks, index, tail, webhook)
 
 
+@dataclass(frozen=True, slots=True)
+class RotationParts:
+    """What brings data keys under the active master key, in the maintenance process.
+
+    Attributes:
+        previous_key_ids: of the master keys that nothing shall need afterwards.
+    """
+
+    rotation: KeyRotation
+    register: KeyRegister
+    previous_key_ids: tuple[bytes, ...]
+
+
+def build_rotation(settings: Settings, gateway: Gateway) -> RotationParts | None:
+    """The parts of a rotation; None if nothing is encrypted under a previous key.
+
+    Raises:
+        OperatingError: the list of the keys in use can't be read.
+    """
+    ring = gateway.encryption.ring
+    if ring is None:
+        return None
+    disk = OsDisk()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    register = KeyRegister(disk, directory.key_register)
+    in_use = (bytes.fromhex(key.id) for key in register.read())
+    previous = tuple(key_id for key_id in in_use if key_id != ring.active.key_id)
+    if not previous:
+        return None
+    rotation = KeyRotation(gateway, ring, RotationMetrics())
+    return RotationParts(rotation, register, previous)
+
+
 class StoredCounter:
     """Says what is stored, from an index connection of its own: it is called on another thread."""
 
@@ -331,6 +368,9 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         random=random,
         settings=service_settings,
         placement=SingleNodePlacement(service_settings.node_id),
+        encryption=ObjectEncryption(
+            settings.storage.encryption.key_ring(), is_on=settings.storage.encryption.enabled
+        ),
     )
     return GatewayParts(gateway, tasks, commits, index)
 

@@ -5,6 +5,7 @@
     LOCK                 held by the supervisor of the one server that uses it
     rucket.json          format_version, node id, when it was made, and a check of these
     keys/sealing.key     32 bytes that secrets are encrypted under, if the configuration has none
+    keys/encryption.json which master keys objects may be encrypted under, by id
     wal/                 the log
     wal-repaired/        a new log, while `rucket repair log` makes it
     wal-replaced/        what that command has moved out of the way
@@ -63,6 +64,7 @@ class DataDirectory:
         self.checkpoints = posixpath.join(root, "checkpoints")
         self.blobs = posixpath.join(root, "blobs")
         self.quarantine = posixpath.join(root, "quarantine")
+        self.key_register = posixpath.join(root, "keys", "encryption.json")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")
         self.log_cursors = posixpath.join(root, "state", "cursors")
         self.garbage_gate = posixpath.join(root, "state", "garbage.lock")

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from rucket.daemon.build import (
     EventParts,
     GatewayParts,
+    RotationParts,
     ScrubberParts,
     StoredCounter,
     build_checkpoints,
     build_events,
     build_maintenance,
+    build_rotation,
     build_scrubber,
 )
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
@@ -50,6 +52,7 @@ ORPHAN_INTERVAL_S = 60 * 60.0
 AFTER_DAMAGE_S = 10 * 60.0
 SCRUB_RETRY_S = 60.0
 EVENTS_RETRY_S = 10.0
+AFTER_FAILED_ROTATION_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -79,6 +82,9 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     events = build_events(settings)
     if events is not None:
         jobs.append(asyncio.ensure_future(_deliver(events)))
+    rotation = build_rotation(settings, parts.gateway)
+    if rotation is not None:
+        jobs.append(asyncio.ensure_future(_rotate(parts, rotation)))
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({*jobs, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,6 +134,37 @@ async def _often(
             _logger.debug("%s: %d blobs removed", name, done)
         else:
             await parts.tasks.sleep(interval_s)
+
+
+async def _rotate(parts: GatewayParts, parts_of_rotation: RotationParts) -> None:
+    """Brings data keys under the active master key, once, and then waits for ever."""
+    rotation, register = parts_of_rotation.rotation, parts_of_rotation.register
+    names = ", ".join(key_id.hex() for key_id in parts_of_rotation.previous_key_ids)
+    _logger.info("key rotation: data keys under %s get the active master key", names)
+    while not rotation.is_complete:
+        pause_s = AFTER_FAILED_ROTATION_S
+        try:
+            pause_s = await rotation.step()
+        except OperatingError as error:
+            _logger.warning("key rotation: %s; trying again", error)
+        await parts.tasks.sleep(pause_s)
+    if rotation.unreadable_count:
+        _logger.error(
+            "key rotation: %d rows could not be read, so that %s must stay configured; "
+            "run rucket verify",
+            rotation.unreadable_count,
+            names,
+        )
+    else:
+        await parts.tasks.run_blocking(register.remove, parts_of_rotation.previous_key_ids)
+        _logger.info(
+            "key rotation: done, %d of %d rows had to change; nothing is encrypted under %s any "
+            "more, which can be taken out of storage.encryption (keep it for older backups)",
+            rotation.rewrapped_count,
+            rotation.row_count,
+            names,
+        )
+    await parts.tasks.promise()
 
 
 async def _scrub(parts: GatewayParts, scrub: ScrubberParts) -> None:

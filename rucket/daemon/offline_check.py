@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.data_directory import SEALING_KEY_SIZE_BYTES, DataDirectory
+from rucket.daemon.key_register import KeyRegister
 from rucket.daemon.offline_access import offline
 from rucket.daemon.offline_blob_check import check_blobs
 from rucket.daemon.offline_checkpoint_check import can_be_rebuilt, check_checkpoints
@@ -80,6 +81,7 @@ def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> Ve
     index = IndexCheck(key, report, progress)
     if _check_index(directory, index, log, report):
         check_blobs(FileBlobs(disk, directory.blobs, 0, SystemRandom()), index, report, progress)
+    _check_master_keys(KeyRegister(disk, directory.key_register), index, report)
     _note_quarantine(Path(directory.quarantine), report)
     _say_repairs(report, is_rebuildable=is_rebuildable)
     return report
@@ -133,6 +135,25 @@ def _check_index(
     return True
 
 
+def _check_master_keys(register: KeyRegister, index: IndexCheck, report: VerifyReport) -> None:
+    """Compares the master keys that objects need with those that a start asks for. What is
+    encrypted isn't decrypted: that takes no key.
+    """
+    try:
+        listed = {key.id for key in register.read()}
+    except (CorruptionError, UnknownFormatError) as error:
+        report.add(Area.DIRECTORY, "keys/encryption.json", str(error))
+        return
+    if not listed and not index.key_ids:
+        return
+    report.figures["encryption"] = {
+        f"under_{key_id}": index.key_ids[key_id] for key_id in sorted(listed | set(index.key_ids))
+    }
+    for key_id in sorted(set(index.key_ids) - listed):
+        detail = f"objects are encrypted under master key {key_id}, which it doesn't list"
+        report.add(Area.DIRECTORY, "keys/encryption.json", detail)
+
+
 def _note_quarantine(directory: Path, report: VerifyReport) -> None:
     if directory.is_dir():
         count = sum(1 for path in directory.iterdir() if path.suffix != _REPORT_SUFFIX)
@@ -169,5 +190,6 @@ def _say_repairs(report: VerifyReport, *, is_rebuildable: bool) -> None:
     if Area.DIRECTORY in areas:
         report.repairs.append(
             "Directory: restore the file from a backup. Without its sealing key, access keys made "
-            "by the admin API have to be made again."
+            "by the admin API have to be made again. keys/encryption.json can be removed: a start "
+            "then asks for no master key, and lists the configured one."
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.offline_report import Area
+from rucket.model.encryption import decode_encryption_record
 from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.model.records import AccessKey, BucketStatistics, MultipartUpload, ObjectMetadata
 from rucket.ports.index import Table
@@ -30,6 +32,7 @@ class IndexCheck:
     Attributes:
         references: how many rows name each blob.
         needed_size_bytes: how large a blob has to be for the rows that name it.
+        key_ids: how many objects and uploads need each master key.
         reference_rows: what BLOB_REFERENCES says of each blob.
         garbage: blobs on the list of garbage.
         is_whole: whether every row could be read.
@@ -44,6 +47,7 @@ class IndexCheck:
         self._counters: dict[int, BucketStatistics] = {}
         self.references: Counter[bytes] = Counter()
         self.needed_size_bytes: dict[bytes, int] = {}
+        self.key_ids: Counter[str] = Counter()
         self.reference_rows: dict[bytes, int] = {}
         self.garbage: set[bytes] = set()
         self.is_whole = True
@@ -94,6 +98,7 @@ class IndexCheck:
             self._found_damage(CorruptionError(name, str(error)))
             return
         self._count(table, row)
+        self._count_key(row.value)
         for problem in self._relations(snapshot, table, row):
             self._report.add(Area.INDEX, name, f"the row with key {key!r}: {problem}")
 
@@ -128,6 +133,13 @@ class IndexCheck:
                 self.reference_rows[blob_id] = count
             case _ if table is Table.GARBAGE and isinstance(blob_id, bytes):
                 self.garbage.add(blob_id)
+
+    def _count_key(self, value: object) -> None:
+        """The master key that a row needs; one whose record can't be read is a problem already."""
+        described = value.template if isinstance(value, MultipartUpload) else value
+        if isinstance(described, ObjectMetadata) and described.encryption is not None:
+            with contextlib.suppress(CorruptionError, UnknownFormatError):
+                self.key_ids[decode_encryption_record(described.encryption).key_id.hex()] += 1
 
     def _compare(self) -> None:
         for bucket_id, counters in self._counters.items():

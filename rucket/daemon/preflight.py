@@ -15,6 +15,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Final
 
+from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.key_register import KeyRegister
 from rucket.daemon.process_control import raise_open_files_limit
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import (
@@ -25,6 +27,7 @@ from rucket.model.errors import (
     StorageFullError,
 )
 from rucket.observe.log import get_logger
+from rucket.runtime.system import SystemClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +74,23 @@ def prepare_data_directory(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def check_encryption_keys(settings: Settings) -> None:
+    """Finds out whether the master keys that objects are encrypted under are there, and lists the
+    one that will be used from now on. The data directory is locked.
+
+    Raises:
+        ConfigurationError: a key is missing.
+        OperatingError: the list can't be read or written.
+    """
+    data_dir = settings.storage.data_dir
+    disk = OsDisk()
+    register = KeyRegister(disk, DataDirectory(str(data_dir), disk).key_register)
+    ring = settings.storage.encryption.key_ring()
+    register.check(ring)
+    if ring is not None:
+        register.add(ring.active.key_id, SystemClock().wall_ms())
 
 
 def check_addresses(settings: Settings) -> None:

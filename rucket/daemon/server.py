@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rucket.daemon.preflight import (
     check_addresses,
+    check_encryption_keys,
     check_open_files,
     check_tls,
     prepare_data_directory,
@@ -40,10 +41,12 @@ def run_server(
     """
     pretty = settings.logging.format == "pretty"
     configure_logging(settings.logging.level, pretty=pretty, process="supervisor")
+    settings = settings.with_encryption_keys()
     check_tls(settings)
     check_open_files(settings)
     lock_descriptor = prepare_data_directory(settings.storage.data_dir)
     try:
+        check_encryption_keys(settings)
         check_addresses(settings)
 
         def announce() -> None:

@@ -344,6 +344,16 @@ class Settings(BaseSettings):
         above = s3_port + 1 if s3_port < _PORT_MAX else s3_port - 1
         return BindAddress(self.metrics.bind, self.metrics.port or above)
 
+    def with_encryption_keys(self) -> Settings:
+        """The same with the keys of `storage.encryption.key_file` in its place.
+
+        Raises:
+            ConfigurationError: the file can't be used.
+        """
+        encryption = self.storage.encryption.with_key_file()
+        storage = self.storage.model_copy(update={"encryption": encryption})
+        return self.model_copy(update={"storage": storage})
+
     def to_json(self) -> str:
         """All of it, secrets revealed: for the pipe to a child process and nothing else."""
         return self.model_dump_json(context=REVEAL)

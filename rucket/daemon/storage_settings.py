@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from rucket.daemon.encryption_settings import EncryptionSettings
 from rucket.daemon.settings_section import Section
 from rucket.store.sync_strategy import SyncMode, SyncStrategy
 
@@ -84,6 +85,7 @@ class StorageSettings(Section):
     sync: SyncSettings = Field(default_factory=SyncSettings)
     wal: WalSettings = Field(default_factory=WalSettings)
     scrub: ScrubSettings = Field(default_factory=ScrubSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @field_validator("data_dir")
     @classmethod

@@ -15,6 +15,7 @@
         ├── OutdatedFormatError  written by an older Rucket; a start brings it up to date
         ├── LogPositionLostError what a consumer of the log would read next is gone
         ├── DeliveryFailedError  events weren't taken
+        ├── EncryptionKeyError   a master key that is needed isn't configured
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
         ├── OverloadedError      more waits than may; nothing happened, try again later
@@ -332,6 +333,21 @@ class LogPositionLostError(OperatingError):
 
 class DeliveryFailedError(OperatingError):
     """Somebody who is to be told of events didn't take them, or it isn't known whether they did."""
+
+
+class EncryptionKeyError(OperatingError):
+    """What is stored is encrypted under a master key that isn't configured.
+
+    Args:
+        key_id: of the master key, hexadecimal digits.
+    """
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"master key {key_id} is needed to read what is stored, and isn't configured: "
+            "add it to storage.encryption.previous_keys"
+        )
+        self.key_id = key_id
 
 
 class StorageFullError(OperatingError):

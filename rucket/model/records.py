@@ -60,11 +60,16 @@ class Checksum(Record, frozen=True):
 
 
 class PartSummary(Record, frozen=True):
-    """What stays known of a part once its upload is complete."""
+    """What stays known of a part once its upload is complete.
+
+    `stream_id` is 16 bytes in an encrypted object whose parts are a stream of chunks each
+    (`rucket.model.encryption`), else empty.
+    """
 
     part_number: int
     size_bytes: int
     checksum: Checksum | None = None
+    stream_id: bytes = b""
 
 
 class Retention(Record, frozen=True):
@@ -87,7 +92,8 @@ class ReplicationStatus(Record, frozen=True):
 
 class ObjectMetadata(Record, frozen=True):
     """One version of an object, without its bucket and key (they are the row's key) and without
-    its content (`Content`, the row's attachment).
+    its content (`Content`, the row's attachment). Sizes and entity tag are the plaintext's;
+    `encryption` is None where the content is, too (`rucket.model.encryption`).
     """
 
     version_id: bytes
@@ -165,13 +171,14 @@ class MultipartUpload(Record, frozen=True):
 
 
 class Part(Record, frozen=True):
-    """An uploaded part; its content is the row's attachment."""
+    """An uploaded part; its content is the row's attachment. `stream_id`: see `PartSummary`."""
 
     hlc: int
     size_bytes: SizeBytes
     etag: str
     checksum: Checksum | None = None
     version_id: bytes = b""
+    stream_id: bytes = b""
 
 
 class CompletedUpload(Record, frozen=True):
@@ -187,6 +194,7 @@ class CompletedUpload(Record, frozen=True):
     etag: str
     hlc: int
     checksum: Checksum | None = None
+    is_encrypted: bool = False
 
 
 class User(Record, frozen=True):

@@ -19,13 +19,15 @@ _TELLING_NAMES: Final = (
     "signature",
     "security_token",
     "sealing_key",
+    "master_key",
+    "previous_keys",
     "private_key",
 )
 _DEPTH_MAX: Final = 4
 
 _HEADER_IN_TEXT = re.compile(r"(?i)(\bauthorization\b['\"]?\s*[:=]\s*['\"]?)[^'\"\r\n]+")
 _PAIR_IN_TEXT = re.compile(
-    r"(?i)((?:signature|security-token|secret[a-z_-]*|password)['\"]?\s*[:=]\s*['\"]?)[^\s'\"&,;]+"
+    r"(?i)((?:signature|security-token|secret[a-z_-]*|master[_-]key|password)['\"]?\s*[:=]\s*['\"]?)[^\s'\"&,;]+"
 )
 
 

@@ -4,6 +4,9 @@ A copy shares the blobs of its source: no byte moves, and the source may go away
 the copy is committed, though, the source's blobs are the source's alone; where it is replaced
 meanwhile, `apply` says so (`Conflicted`) and we look again. What a row holds inline is copied.
 
+Where the source is encrypted and the copy is not to be, or the other way round, the bytes are read,
+verified and written again; an encrypted part always is, since it is a stream of its own.
+
 A copied object keeps entity tag, parts and checksum of its source: its bytes are the same. A copied
 part needs the MD5 of its own bytes, so these are read and verified, unless they are a whole object
 that was put at once.
@@ -26,17 +29,24 @@ from rucket.service.ingest import commit_ingested, ingest
 from rucket.service.multipart import pending_upload, put_part_command
 from rucket.service.objects import StoredObject
 from rucket.service.outcome_errors import committed_or_conflicted
-from rucket.service.reading import ByteSpan, Piece, blob_spans, scan_content
+from rucket.service.reading import (
+    ByteSpan,
+    ContentStream,
+    Piece,
+    blob_spans,
+    open_content,
+    scan_content,
+)
 from rucket.state.commands import PutObject, WriteCondition
 from rucket.state.outcomes import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rucket.model.records import BucketInfo
+    from rucket.model.records import BucketInfo, Record
     from rucket.ports.index import Snapshot
     from rucket.service.gateway import Gateway
-    from rucket.service.ingest import Hasher
+    from rucket.service.ingest import Hasher, Ingested
     from rucket.service.multipart import UploadName
 
 COPY_ATTEMPTS_MAX = 5
@@ -111,42 +121,96 @@ async def copy_object(
         ConditionalRequestConflict: the source keeps changing.
         CorruptionError: the bytes of the source had to be read and aren't what was written.
     """
-    look = _Look()
+    look = _Look(gateway)
     for _ in range(COPY_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
             source, content = find_source(snapshot)
         plan = plan_copy(source)
-        checksum, parts = source.checksum, source.parts
-        if plan.new_checksum is not None:
-            computation = plan.new_checksum()
-            whole = ByteSpan(0, source.size_bytes)
-            if not await look.scan(gateway, content, whole, [computation]):
-                continue
-            checksum = computation.checksum()
-            parts = tuple(msgspec.structs.replace(part, checksum=None) for part in parts)
+        copied = await _copy_content(look, source, content, plan)
+        if copied is None:
+            continue
         command = PutObject(
             commit_id=gateway.random.token_bytes(ID_SIZE_BYTES),
             bucket_id=bucket.bucket_id,
             key=key,
             metadata=msgspec.structs.replace(
-                plan.metadata,
-                size_bytes=source.size_bytes,
-                etag=source.etag,
-                checksum=checksum,
-                parts=parts,
+                copied.metadata,
                 placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
                 home_region=gateway.settings.region,
             ),
-            content=content,
+            content=copied.content,
             condition=condition,
-            shares_blobs=bool(content.extents),
+            shares_blobs=copied.ingested is None and bool(copied.content.extents),
             bucket_name=bucket.name,
             is_copy=True,
         )
-        outcome = committed_or_conflicted(await gateway.commits.commit(command))
+        outcome = committed_or_conflicted(await _commit(gateway, command, copied.ingested))
         if isinstance(outcome, Committed):
-            return StoredObject(source.etag, HlcTimestamp(outcome.hlc).physical_ms, checksum)
+            return StoredObject(
+                source.etag,
+                HlcTimestamp(outcome.hlc).physical_ms,
+                copied.metadata.checksum,
+                is_encrypted=copied.metadata.encryption is not None,
+            )
     raise ConditionalRequestConflict
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """What a copy will be.
+
+    Attributes:
+        ingested: the bytes, if they have been written again and aren't shared.
+    """
+
+    metadata: ObjectMetadata
+    content: Content
+    ingested: Ingested | None = None
+
+
+async def _copy_content(
+    look: _Look, source: ObjectMetadata, content: Content, plan: CopyPlan
+) -> _Copied | None:
+    """Shares the bytes of the source, or writes them again where the copy is to be encrypted and
+    the source isn't, or the other way round. None if the source has changed.
+    """
+    gateway = look.gateway
+    metadata = msgspec.structs.replace(
+        plan.metadata,
+        size_bytes=source.size_bytes,
+        etag=source.etag,
+        checksum=source.checksum,
+        parts=source.parts,
+    )
+    computation = None if plan.new_checksum is None else plan.new_checksum()
+    whole = ByteSpan(0, source.size_bytes)
+    hashers = [] if computation is None else [computation]
+    ingested: Ingested | None = None
+    if (source.encryption is not None) == gateway.encryption.is_on:
+        encryption = gateway.encryption.under_active_key(source.encryption, gateway.random)
+        if hashers and not await look.scan(source, content, whole, hashers):
+            return None
+    else:
+        encryption, sealer = gateway.encryption.new_object(gateway.random)
+        payload = await look.payload(source, content, whole, hashers)
+        if payload is None:
+            return None
+        async with payload:
+            ingested = await ingest(gateway, payload, metadata.storage_class, sealer=sealer)
+        content = ingested.content
+        parts = tuple(msgspec.structs.replace(part, stream_id=b"") for part in metadata.parts)
+        metadata = msgspec.structs.replace(metadata, parts=parts)
+    if computation is not None:
+        parts = tuple(msgspec.structs.replace(part, checksum=None) for part in metadata.parts)
+        metadata = msgspec.structs.replace(metadata, checksum=computation.checksum(), parts=parts)
+    metadata = msgspec.structs.replace(metadata, encryption=encryption)
+    return _Copied(metadata, content, ingested)
+
+
+async def _commit(gateway: Gateway, command: Record, ingested: Ingested | None) -> Record:
+    if ingested is None:
+        return await gateway.commits.commit(command)
+    return await commit_ingested(gateway, command, ingested)
 
 
 async def copy_part(gateway: Gateway, find_source: FindSource, plan: PartPlan) -> StoredObject:
@@ -158,38 +222,64 @@ async def copy_part(gateway: Gateway, find_source: FindSource, plan: PartPlan) -
         ConditionalRequestConflict: the source keeps changing.
         CorruptionError: the bytes of the source aren't what was written.
     """
-    look = _Look()
+    look = _Look(gateway)
     for _ in range(COPY_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
             source, content = find_source(snapshot)
-            storage_class = pending_upload(snapshot, plan.name).template.storage_class
+            template = pending_upload(snapshot, plan.name).template
         span = plan.select(source)
-        computation = plan.new_checksum()
-        if content.inline is not None:
-            data = content.inline[span.offset : span.end]
-            payload = _BytesPayload(data, computation)
-            return await _put_inline_part(gateway, plan, payload, storage_class, computation)
+        copied = await _copy_part_content(look, (source, content), span, plan, template)
+        if copied is None:
+            continue
+        part, content, ingested = copied
+        command = msgspec.structs.replace(
+            put_part_command(gateway, plan.name, plan.part_number, part, content),
+            shares_blobs=ingested is None and bool(content.extents),
+        )
+        outcome = committed_or_conflicted(await _commit(gateway, command, ingested))
+        if isinstance(outcome, Committed):
+            return StoredObject(
+                part.etag,
+                HlcTimestamp(outcome.hlc).physical_ms,
+                part.checksum,
+                is_encrypted=template.encryption is not None,
+            )
+    raise ConditionalRequestConflict
+
+
+async def _copy_part_content(
+    look: _Look,
+    found: tuple[ObjectMetadata, Content],
+    span: ByteSpan,
+    plan: PartPlan,
+    template: ObjectMetadata,
+) -> tuple[Part, Content, Ingested | None] | None:
+    """Shares the bytes in blobs, or writes them again: parts have streams of their own where they
+    are encrypted, and are never in a row. None if the source has changed.
+    """
+    gateway, (source, content) = look.gateway, found
+    computation = plan.new_checksum()
+    if content.inline is None and source.encryption is None and template.encryption is None:
         described = _described_already(source, span, computation.algorithm)
         if described is None:
             md5 = hashlib.md5(usedforsecurity=False)
-            if not await look.scan(gateway, content, span, [md5, computation]):
-                continue
+            if not await look.scan(source, content, span, [md5, computation]):
+                return None
             described = Part(0, span.size_bytes, md5.hexdigest(), computation.checksum())
-        shared = Content(
-            extents=tuple(
-                Extent(part.blob_id, part.size_bytes, part.offset)
-                for part in blob_spans(content, span)
-            )
+        extents = tuple(
+            Extent(part.blob_id, part.size_bytes, part.offset) for part in blob_spans(content, span)
         )
-        command = msgspec.structs.replace(
-            put_part_command(gateway, plan.name, plan.part_number, described, shared),
-            shares_blobs=bool(shared.extents),
+        return described, Content(extents=extents), None
+    payload = await look.payload(source, content, span, [computation])
+    if payload is None:
+        return None
+    stream_id, sealer = gateway.encryption.new_part(template.encryption, gateway.random)
+    async with payload:
+        ingested = await ingest(
+            gateway, payload, template.storage_class, may_be_inline=False, sealer=sealer
         )
-        outcome = committed_or_conflicted(await gateway.commits.commit(command))
-        if isinstance(outcome, Committed):
-            modified_ms = HlcTimestamp(outcome.hlc).physical_ms
-            return StoredObject(described.etag, modified_ms, described.checksum)
-    raise ConditionalRequestConflict
+    part = Part(0, span.size_bytes, ingested.md5.hex(), computation.checksum(), stream_id=stream_id)
+    return part, ingested.content, ingested
 
 
 def _described_already(source: ObjectMetadata, span: ByteSpan, algorithm: str) -> Part | None:
@@ -201,31 +291,21 @@ def _described_already(source: ObjectMetadata, span: ByteSpan, algorithm: str) -
     return None
 
 
-async def _put_inline_part(
-    gateway: Gateway,
-    plan: PartPlan,
-    payload: _BytesPayload,
-    storage_class: str,
-    computation: ChecksumComputation,
-) -> StoredObject:
-    """Parts are always blobs, so the bytes of the row are written to one."""
-    ingested = await ingest(gateway, payload, storage_class, may_be_inline=False)
-    checksum = computation.checksum()
-    part = Part(0, ingested.size_bytes, ingested.md5.hex(), checksum)
-    command = put_part_command(gateway, plan.name, plan.part_number, part, ingested.content)
-    outcome = committed_or_conflicted(await commit_ingested(gateway, command, ingested))
-    assert isinstance(outcome, Committed), "nothing is shared that could have changed"
-    return StoredObject(part.etag, HlcTimestamp(outcome.hlc).physical_ms, checksum)
-
-
 class _Look:
-    """Notices when the same blob is missing twice, which no change of the source explains."""
+    """Reads sources, and notices when the same blob is missing twice, which no change of the source
+    explains.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
         self._names_missed: set[bytes] = set()
 
     async def scan(
-        self, gateway: Gateway, content: Content, span: ByteSpan, hashers: Sequence[Hasher]
+        self,
+        source: ObjectMetadata,
+        content: Content,
+        span: ByteSpan,
+        hashers: Sequence[Hasher],
     ) -> bool:
         """Feeds `hashers`; False if a blob was gone, so that the snapshot was old."""
 
@@ -233,31 +313,66 @@ class _Look:
             for hasher in hashers:
                 hasher.update(piece)
 
+        gateway = self.gateway
+        opener = gateway.encryption.opener(source)
         try:
-            await scan_content(gateway.blobs, gateway.tasks, content, span, take)
+            await scan_content(gateway.blobs, gateway.tasks, content, span, take, opener)
         except FileNotFoundError as error:
-            names = {extent.blob_id for extent in content.extents}
-            if names & self._names_missed:
-                raise CorruptionError("an object", f"a blob of it is missing: {error}") from error
-            self._names_missed |= names
+            self._note_missing(content, error)
             return False
         return True
 
+    async def payload(
+        self,
+        source: ObjectMetadata,
+        content: Content,
+        span: ByteSpan,
+        hashers: Sequence[Hasher],
+    ) -> _SourcePayload | None:
+        """The bytes in `span`, to be written again; None if a blob was gone."""
+        gateway = self.gateway
+        opener = gateway.encryption.opener(source)
+        try:
+            body = await open_content(gateway.blobs, gateway.tasks, content, span, opener)
+        except FileNotFoundError as error:
+            self._note_missing(content, error)
+            return None
+        return _SourcePayload(body, span.size_bytes, hashers)
 
-class _BytesPayload:
-    """Bytes at hand, as a body."""
+    def _note_missing(self, content: Content, error: FileNotFoundError) -> None:
+        names = {extent.blob_id for extent in content.extents}
+        if names & self._names_missed:
+            raise CorruptionError("an object", f"a blob of it is missing: {error}") from error
+        self._names_missed |= names
 
-    def __init__(self, data: bytes, hasher: Hasher) -> None:
-        self._left = data
-        self._hasher = hasher
-        self.size_bytes: int | None = len(data)
 
-    async def read(self) -> bytes:
-        data, self._left = self._left, b""
-        return data
+class _SourcePayload:
+    """Bytes of an object, as a body. Closes what it reads from when its context ends."""
+
+    def __init__(
+        self, body: Piece | ContentStream, size_bytes: int, hashers: Sequence[Hasher]
+    ) -> None:
+        self._body = body
+        self._hashers = hashers
+        self.size_bytes: int | None = size_bytes
+
+    async def __aenter__(self) -> None:
+        return
+
+    async def __aexit__(self, *_: object) -> None:
+        if isinstance(self._body, ContentStream):
+            await self._body.aclose()
+
+    async def read(self) -> Piece:
+        """See `Payload.read`."""
+        if isinstance(self._body, ContentStream):
+            return await anext(self._body, b"")
+        piece, self._body = self._body, b""
+        return piece
 
     def hashers(self) -> Sequence[Hasher]:
-        return [self._hasher]
+        """See `Payload.hashers`."""
+        return self._hashers
 
     def verify(self) -> None:
-        """They are ours."""
+        """They are ours, and were verified when they were read."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
+
 if TYPE_CHECKING:
     from rucket.ports.blobs import Blobs
     from rucket.ports.clock import Clock
@@ -62,7 +64,11 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The ports a request is carried out with."""
+    """The ports a request is carried out with.
+
+    Attributes:
+        encryption: what becomes of the bytes on their way to log, index and devices, and back.
+    """
 
     index: IndexReader
     commits: Commits
@@ -72,3 +78,4 @@ class Gateway:
     random: Random
     settings: ServiceSettings
     placement: PlacementPolicy
+    encryption: ObjectEncryption = NO_ENCRYPTION

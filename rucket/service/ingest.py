@@ -4,7 +4,7 @@
 
     gather ──ended, small──> in memory: hash, verify                      ──> Content.inline
        │
-       └─ 1 MiB or more ──> blob: hash + write ┐ one hop off the loop each
+       └─ 1 MiB or more ──> blob: hash + (encrypt +) write ┐ one hop off the loop each
               ^                                │ while the next is gathered
               └──── more ──────────────────────┘
               └──── ended ──> verify, finish (fsync)                      ──> Content.extents
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from rucket.model.records import Checksum, Record
     from rucket.ports.blobs import Blobs, BlobWriter
+    from rucket.ports.disk import Buffer
     from rucket.service.gateway import Gateway
 
 BUFFER_SIZE_BYTES = 1024 * 1024
@@ -74,11 +75,24 @@ class ChecksummedPayload(Payload, Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Encrypts one body, in order."""
+
+    def sealed_size_bytes(self, size_bytes: int) -> int:
+        """How much becomes of a body of this size."""
+        ...
+
+    def seal(self, plain: Buffer, *, is_last: bool) -> memoryview:
+        """What is kept of the next bytes; some of it may come with later ones."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """A body that is durable, or will be once it is committed inline, and that nobody sees yet.
 
     Attributes:
+        size_bytes: of the body, which is more in `content` where that is encrypted.
         md5: of the body, 16 bytes.
     """
 
@@ -93,6 +107,7 @@ async def ingest(
     storage_class: str,
     *,
     may_be_inline: bool = True,
+    sealer: Sealer | None = None,
 ) -> Ingested:
     """Reads `payload` to its end, verifies it and keeps its bytes.
 
@@ -102,6 +117,7 @@ async def ingest(
         storage_class: decides where its blob goes.
         may_be_inline: whether a small body may ride in the command. Otherwise any body but an
             empty one becomes a blob.
+        sealer: encrypts what is kept; an empty body isn't empty then.
 
     Raises:
         S3Error: the body broke off or isn't what the sender meant; nothing of it is left.
@@ -110,15 +126,18 @@ async def ingest(
     _check_size(gateway, payload.size_bytes or 0)
     digests = _Digests(payload.hashers())
     buffer, is_last = await _gather(payload, payload.size_bytes)
-    inline_size_bytes_max = gateway.settings.inline_size_bytes_max if may_be_inline else 0
+    inline_size_bytes_max = gateway.settings.inline_size_bytes_max
+    if not may_be_inline:
+        inline_size_bytes_max = 0 if sealer is None else -1
     if not is_last or len(buffer) > inline_size_bytes_max:
-        sink = _BlobSink(gateway.blobs, storage_class, payload, digests)
+        sink = _BlobSink(gateway.blobs, storage_class, payload, digests, sealer)
         blob_id, size_bytes = await _ingest_blob(gateway, payload, sink, buffer, is_last=is_last)
-        content = Content(extents=(Extent(blob_id, size_bytes),))
+        content = Content(extents=(Extent(blob_id, sink.kept_size_bytes),))
         return Ingested(content, size_bytes, digests.md5())
     digests.update(memoryview(buffer))
     payload.verify()
-    content = Content(inline=bytes(buffer)) if may_be_inline else Content()
+    kept = buffer if sealer is None else sealer.seal(buffer, is_last=True)
+    content = Content(inline=bytes(kept)) if may_be_inline else Content()
     return Ingested(content, len(buffer), digests.md5())
 
 
@@ -234,14 +253,31 @@ class _BlobSink:
 
     Attributes:
         blob_id: of what was written, once it is durable.
+        kept_size_bytes: how much was written.
     """
 
-    __slots__ = ("_blobs", "_digests", "_payload", "_storage_class", "_writer", "blob_id")
+    __slots__ = (
+        "_blobs",
+        "_digests",
+        "_payload",
+        "_sealer",
+        "_storage_class",
+        "_writer",
+        "blob_id",
+        "kept_size_bytes",
+    )
 
     def __init__(
-        self, blobs: Blobs, storage_class: str, payload: Payload, digests: _Digests
+        self,
+        blobs: Blobs,
+        storage_class: str,
+        payload: Payload,
+        digests: _Digests,
+        sealer: Sealer | None,
     ) -> None:
         self.blob_id: BlobId | None = None
+        self.kept_size_bytes = 0
+        self._sealer = sealer
         self._blobs = blobs
         self._storage_class = storage_class
         self._payload = payload
@@ -249,17 +285,28 @@ class _BlobSink:
         self._writer: BlobWriter | None = None
 
     def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls it
-        """Hashes and writes `data`; with the last of it, verifies and makes the blob durable."""
+        """Hashes, encrypts and writes `data`; with the last of it, verifies and makes the blob
+        durable.
+        """
         if self._writer is None:
             # Room is reserved for what takes many writes; before a single one it only costs time.
-            size_bytes_expected = None if is_last else self._payload.size_bytes
+            size_bytes_expected = None if is_last else self._expected_size_bytes()
             self._writer = self._blobs.create(self._storage_class, size_bytes_expected)
         view = memoryview(data)
         self._digests.update(view)
+        if self._sealer is not None:
+            view = self._sealer.seal(view, is_last=is_last)
         self._writer.write(view)
+        self.kept_size_bytes += len(view)
         if is_last:
             self._payload.verify()
             self.blob_id = self._writer.finish()
+
+    def _expected_size_bytes(self) -> int | None:
+        size_bytes = self._payload.size_bytes
+        if size_bytes is None or self._sealer is None:
+            return size_bytes
+        return self._sealer.sealed_size_bytes(size_bytes)
 
     def discard(self) -> None:
         """Leaves nothing behind, whether the blob was finished or failed half-way to it."""

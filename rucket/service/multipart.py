@@ -154,6 +154,7 @@ async def create_upload(
             template,
             placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
             home_region=gateway.settings.region,
+            encryption=gateway.encryption.new_record(gateway.random),
         ),
         checksum_algorithm=algorithm,
         checksum_type=checksum_type,
@@ -180,7 +181,6 @@ async def put_part(
     name: UploadName,
     part_number: int,
     payload: ChecksummedPayload,
-    storage_class: str,
 ) -> StoredObject:
     """Adds a part, over the one that had its number. Durable when this returns.
 
@@ -189,19 +189,24 @@ async def put_part(
         name: of the upload.
         part_number: of the part.
         payload: its bytes; not read before this is called.
-        storage_class: that of the upload.
 
     Raises:
-        NoSuchUpload: it has ended meanwhile.
+        NoSuchUpload: it has ended, or never was.
         S3Error: the body is not what the client meant.
         OperatingError: it could not be written, or nobody knows (`CommitUnknownError`).
     """
-    ingested = await ingest(gateway, payload, storage_class, may_be_inline=False)
+    with gateway.index.snapshot() as snapshot:
+        template = pending_upload(snapshot, name).template
+    stream_id, sealer = gateway.encryption.new_part(template.encryption, gateway.random)
+    ingested = await ingest(
+        gateway, payload, template.storage_class, may_be_inline=False, sealer=sealer
+    )
     checksum = payload.checksum()
-    part = Part(0, ingested.size_bytes, ingested.md5.hex(), checksum)
+    part = Part(0, ingested.size_bytes, ingested.md5.hex(), checksum=checksum, stream_id=stream_id)
     command = put_part_command(gateway, name, part_number, part, ingested.content)
     outcome = committed(await commit_ingested(gateway, command, ingested))
-    return StoredObject(part.etag, HlcTimestamp(outcome.hlc).physical_ms, checksum)
+    modified_ms = HlcTimestamp(outcome.hlc).physical_ms
+    return StoredObject(part.etag, modified_ms, checksum, is_encrypted=sealer is not None)
 
 
 def put_part_command(
@@ -260,6 +265,7 @@ async def complete_upload(
             upload = find_upload(snapshot, name.bucket.bucket_id, name.key, name.upload_id)
             if upload is None:
                 return _completed_before(snapshot, name, parts_digest)
+        encryption = gateway.encryption.under_active_key(upload.template.encryption, gateway.random)
         found = await _find_parts(gateway, name, requested, upload)
         parts = _put_together(requested, [part for part, _ in found])
         command = CompleteMultipartUpload(
@@ -277,6 +283,7 @@ async def complete_upload(
                 size_bytes=parts.size_bytes,
                 etag=parts.etag,
                 checksum=judge(upload, parts),
+                encryption=encryption,
                 parts=parts.summaries,
             ),
             content=Content(extents=tuple(extent for _, extents in found for extent in extents)),
@@ -285,8 +292,9 @@ async def complete_upload(
         )
         outcome = committed_or_conflicted(await gateway.commits.commit(command))
         if isinstance(outcome, Committed):
+            modified_ms = HlcTimestamp(outcome.hlc).physical_ms
             return StoredObject(
-                outcome.etag, HlcTimestamp(outcome.hlc).physical_ms, outcome.checksum
+                outcome.etag, modified_ms, outcome.checksum, is_encrypted=encryption is not None
             )
     raise ConditionalRequestConflict
 
@@ -306,7 +314,9 @@ def _completed_before(snapshot: Snapshot, name: UploadName, parts_digest: bytes)
     ):
         raise NoSuchUpload(UploadId=name.upload_id.hex())
     modified_ms = HlcTimestamp(completed.hlc).physical_ms
-    return StoredObject(completed.etag, modified_ms, completed.checksum)
+    return StoredObject(
+        completed.etag, modified_ms, completed.checksum, is_encrypted=completed.is_encrypted
+    )
 
 
 def _last_of_each_number(requested: Sequence[RequestedPart]) -> list[RequestedPart]:
@@ -376,7 +386,7 @@ def _put_together(requested: Sequence[RequestedPart], parts: Sequence[Part]) -> 
     md5 = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False)
     return CompletedParts(
         summaries=tuple(
-            PartSummary(asked.part_number, part.size_bytes, part.checksum)
+            PartSummary(asked.part_number, part.size_bytes, part.checksum, part.stream_id)
             for asked, part in zip(requested, parts, strict=True)
         ),
         size_bytes=sum(part.size_bytes for part in parts),

@@ -47,6 +47,7 @@ class StoredObject:
     etag: str
     modified_ms: int
     checksum: Checksum | None = None
+    is_encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ async def put_object(
         S3Error: the body is not what the client meant; nothing happened.
         OperatingError: it could not be written, or nobody knows (`CommitUnknownError`).
     """
-    ingested = await ingest(gateway, payload, metadata.storage_class)
+    encryption, sealer = gateway.encryption.new_object(gateway.random)
+    ingested = await ingest(gateway, payload, metadata.storage_class, sealer=sealer)
     checksum = payload.checksum()
     command = PutObject(
         commit_id=gateway.random.token_bytes(ID_SIZE_BYTES),
@@ -131,13 +133,15 @@ async def put_object(
             checksum=checksum,
             placement_group=gateway.placement.compute_placement(bucket.bucket_id, key),
             home_region=gateway.settings.region,
+            encryption=encryption,
         ),
         content=ingested.content,
         condition=condition,
         bucket_name=bucket.name,
     )
     outcome = committed(await commit_ingested(gateway, command, ingested))
-    return StoredObject(outcome.etag, HlcTimestamp(outcome.hlc).physical_ms, checksum)
+    modified_ms = HlcTimestamp(outcome.hlc).physical_ms
+    return StoredObject(outcome.etag, modified_ms, checksum, is_encrypted=sealer is not None)
 
 
 def current_object(snapshot: Snapshot, bucket: BucketInfo, key: str) -> ObjectMetadata:
@@ -183,6 +187,7 @@ async def open_object(
         S3Error: by `find` or `select`.
         CorruptionError: the bytes aren't what was written.
         DeviceError: they could not be read.
+        EncryptionKeyError: they can't be decrypted.
     """
     names_seen: set[bytes] = set()
     while True:
@@ -191,8 +196,9 @@ async def open_object(
         span = select(metadata)
         if span is None:
             return OpenObject(metadata, None, b"")
+        opener = gateway.encryption.opener(metadata)
         try:
-            body = await open_content(gateway.blobs, gateway.tasks, content, span)
+            body = await open_content(gateway.blobs, gateway.tasks, content, span, opener)
         except FileNotFoundError as error:
             names = {extent.blob_id for extent in content.extents}
             if names & names_seen or len(names_seen) >= OPEN_ATTEMPTS_MAX:

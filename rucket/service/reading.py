@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rucket.model.errors import CorruptionError
 from rucket.model.names import BlobId
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PIECE_SIZE_BYTES = 1024 * 1024
 CACHED_READ_SIZE_BYTES_MAX = 128 * 1024
+_SEALED_TAIL_SIZE_BYTES_MAX = 64 * 1024
+"""Tags make a body of whole pieces a little longer: that little is no piece of its own."""
 
 Piece = bytes
 
@@ -48,13 +50,42 @@ class ByteSpan:
         return self.offset + self.size_bytes
 
 
+class PieceOpener(Protocol):
+    """Makes what is wanted of what was read, where that is encrypted."""
+
+    def open(self, offset: int, sealed: bytes) -> Piece:
+        """The wanted bytes in a piece that was read from `offset` on of the blob.
+
+        Raises:
+            CorruptionError: it isn't what was written.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BlobSpan:
-    """`size_bytes` bytes of a blob, from byte `offset` on."""
+    """`size_bytes` bytes of a blob, from byte `offset` on; `opener` decrypts them."""
 
     blob_id: BlobId
     offset: int
     size_bytes: int
+    opener: PieceOpener | None = None
+
+
+class ContentOpener(Protocol):
+    """Knows how one encrypted object lies in its content."""
+
+    def open_inline(self, inline: bytes, span: ByteSpan) -> Piece:
+        """The bytes in `span` of a body in the row; CorruptionError if that isn't what was
+        written.
+        """
+        ...
+
+    def blob_spans(self, content: Content, span: ByteSpan) -> list[BlobSpan]:
+        """What to read of blobs for the bytes in `span`, in order; CorruptionError if the blobs
+        can't be what was written.
+        """
+        ...
 
 
 def blob_spans(content: Content, span: ByteSpan) -> list[BlobSpan]:
@@ -72,11 +103,15 @@ def blob_spans(content: Content, span: ByteSpan) -> list[BlobSpan]:
 
 
 async def open_content(
-    blobs: Blobs, tasks: Tasks, content: Content, span: ByteSpan
+    blobs: Blobs,
+    tasks: Tasks,
+    content: Content,
+    span: ByteSpan,
+    opener: ContentOpener | None = None,
 ) -> Piece | ContentStream:
     """The bytes in `span`: all of them if they are few, else a stream.
 
-    The stream's first piece has been read already.
+    The stream's first piece has been read already. What is encrypted takes an opener.
 
     Raises:
         FileNotFoundError: the first blob is gone; the snapshot that named it may be old.
@@ -84,13 +119,8 @@ async def open_content(
         DeviceError: it could not be read.
     """
     if content.inline is not None:
-        if len(content.inline) < span.end:
-            detail = f"{span.end} bytes wanted, {len(content.inline)} there"
-            raise CorruptionError("an inline body", detail)
-        return content.inline[span.offset : span.end]
-    spans = blob_spans(content, span)
-    if sum(part.size_bytes for part in spans) != span.size_bytes:
-        raise CorruptionError("the extents of an object", f"they don't cover {span}")
+        return _inline_bytes(content.inline, span, opener)
+    spans = _spans_to_read(content, span, opener)
     if not spans:
         return b""
     cursor = _BlobCursor(blobs, spans)
@@ -101,8 +131,32 @@ async def open_content(
     return stream
 
 
+def _inline_bytes(inline: bytes, span: ByteSpan, opener: ContentOpener | None) -> Piece:
+    if opener is not None:
+        return opener.open_inline(inline, span)
+    if len(inline) < span.end:
+        raise CorruptionError("an inline body", f"{span.end} bytes wanted, {len(inline)} there")
+    return inline[span.offset : span.end]
+
+
+def _spans_to_read(
+    content: Content, span: ByteSpan, opener: ContentOpener | None
+) -> list[BlobSpan]:
+    if opener is not None:
+        return opener.blob_spans(content, span)
+    spans = blob_spans(content, span)
+    if sum(part.size_bytes for part in spans) != span.size_bytes:
+        raise CorruptionError("the extents of an object", f"they don't cover {span}")
+    return spans
+
+
 async def scan_content(
-    blobs: Blobs, tasks: Tasks, content: Content, span: ByteSpan, take: Callable[[Piece], None]
+    blobs: Blobs,
+    tasks: Tasks,
+    content: Content,
+    span: ByteSpan,
+    take: Callable[[Piece], None],
+    opener: ContentOpener | None = None,
 ) -> None:
     """Reads the bytes in `span` and hands them to `take`, in order, off the loop.
 
@@ -111,9 +165,9 @@ async def scan_content(
         CorruptionError, DeviceError: as `open_content`.
     """
     if content.inline is not None:
-        take(content.inline[span.offset : span.end])
+        take(_inline_bytes(content.inline, span, opener))
         return
-    cursor = _BlobCursor(blobs, blob_spans(content, span))
+    cursor = _BlobCursor(blobs, _spans_to_read(content, span, opener))
     work: BlockingWork[None] | None = None
     try:
         while not cursor.is_at_end:
@@ -236,7 +290,10 @@ class _BlobCursor:
         size_bytes = self._next_size_bytes()
         try:
             reader = self._open(span)
-            piece = reader.read(span.offset + self._position, size_bytes)
+            offset = span.offset + self._position
+            piece = reader.read(offset, size_bytes)
+            if span.opener is not None:
+                piece = span.opener.open(offset, piece)
         except BaseException:
             self.close()
             raise
@@ -248,9 +305,14 @@ class _BlobCursor:
         size_bytes = self._next_size_bytes()
         if self._reader is None or size_bytes > CACHED_READ_SIZE_BYTES_MAX:
             return None
-        piece = self._reader.read_cached(self._spans[0].offset + self._position, size_bytes)
-        if piece is not None:
-            self._advance(size_bytes)
+        span = self._spans[0]
+        offset = span.offset + self._position
+        piece = self._reader.read_cached(offset, size_bytes)
+        if piece is None:
+            return None
+        if span.opener is not None:
+            piece = span.opener.open(offset, piece)
+        self._advance(size_bytes)
         return piece
 
     def close(self) -> None:
@@ -269,8 +331,12 @@ class _BlobCursor:
 
     def _next_size_bytes(self) -> int:
         span = self._spans[0]
+        left = span.size_bytes - self._position
         offset = span.offset + self._position
-        return min(span.size_bytes - self._position, PIECE_SIZE_BYTES - offset % PIECE_SIZE_BYTES)
+        size_bytes = PIECE_SIZE_BYTES - offset % PIECE_SIZE_BYTES
+        if span.opener is not None and left <= size_bytes + _SEALED_TAIL_SIZE_BYTES_MAX:
+            return left
+        return min(left, size_bytes)
 
     def _advance(self, size_bytes: int) -> None:
         self._position += size_bytes

@@ -15,7 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.ports.index import Table
-from rucket.state import bucket_rules, multipart_rules, object_rules, user_rules
+from rucket.state import (
+    bucket_rules,
+    encryption_rules,
+    multipart_rules,
+    object_rules,
+    user_rules,
+)
 from rucket.state.batched_rows import BatchedRows
 from rucket.state.commands import (
     AbortMultipartUpload,
@@ -32,6 +38,7 @@ from rucket.state.commands import (
     PutObject,
     PutPart,
     PutUser,
+    RewrapDataKey,
     decode_command,
 )
 from rucket.state.outcomes import Committed, idle_row
@@ -121,3 +128,5 @@ def apply_command(command: Command, hlc: int, transaction: Transaction) -> Outco
             return user_rules.delete_access_key(command, hlc, transaction)
         case ForgetGarbage():
             return object_rules.forget_garbage(command, hlc, transaction)
+        case RewrapDataKey():
+            return encryption_rules.rewrap_data_key(command, hlc, transaction)

@@ -195,6 +195,22 @@ class ForgetGarbage(Record, frozen=True, tag=13):
     blob_ids: tuple[bytes, ...]
 
 
+class RewrapDataKey(Record, frozen=True, tag=14):
+    """Puts an object's data key under another master key; its bytes stay as they are.
+
+    Only a row that still has the record `expected` gets `record`. With an `upload_id`, it is that
+    of a pending upload, and `version_id` is empty.
+    """
+
+    commit_id: Id
+    bucket_id: BucketNumber
+    key: str
+    version_id: bytes
+    expected: bytes
+    record: bytes
+    upload_id: bytes = b""
+
+
 Command = (
     CreateBucket
     | DeleteBucket
@@ -209,6 +225,7 @@ Command = (
     | PutAccessKey
     | DeleteAccessKey
     | ForgetGarbage
+    | RewrapDataKey
 )
 
 COMMAND_FORMAT_VERSION = 1

@@ -112,6 +112,7 @@ def complete_upload(
         metadata.etag,
         hlc,
         metadata.checksum,
+        metadata.encryption is not None,
     )
     _forget_old_completed_uploads(transaction, hlc)
     transaction.put(Table.COMPLETED_UPLOADS, command.upload_id, COMPLETED_UPLOAD.encode(completed))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rucket.model.errors import CorruptionError, CorruptRowError
+from rucket.model.encryption import decode_encryption_record, stream_size_bytes
+from rucket.model.errors import CorruptionError, CorruptRowError, UnknownFormatError
 from rucket.model.records import (
     AccessKey,
     BucketInfo,
@@ -252,14 +253,29 @@ def _content_problems(snapshot: Snapshot, row: DecodedRow) -> list[str]:
     ]
     if isinstance(described, ObjectMetadata):
         problems += _without_statistics(snapshot, row)
-        if described.encryption is not None:
-            return problems  # what is stored has another size
     assert row.content is not None
     inline_size_bytes = len(row.content.inline or b"")
     size_bytes = inline_size_bytes + sum(extent.size_bytes for extent in extents_of(row))
-    if size_bytes != described.size_bytes:
+    try:
+        expected = _content_size_bytes(described)
+    except (CorruptionError, UnknownFormatError) as error:
+        return [*problems, str(error)]
+    if expected is not None and size_bytes != expected:
         problems.append(f"it has {described.size_bytes} bytes, its content {size_bytes}")
     return problems
+
+
+def _content_size_bytes(described: ObjectMetadata | Part) -> int | None:
+    """How long the content is; None for a part whose upload knows how it is encrypted."""
+    if isinstance(described, Part):
+        return None if described.stream_id else described.size_bytes
+    if described.encryption is None:
+        return described.size_bytes
+    chunk_size_bytes = decode_encryption_record(described.encryption).chunk_size_bytes
+    sizes = [described.size_bytes]
+    if described.parts and described.parts[0].stream_id:
+        sizes = [part.size_bytes for part in described.parts]
+    return sum(stream_size_bytes(size, chunk_size_bytes) for size in sizes)
 
 
 def _without_statistics(snapshot: Snapshot, row: DecodedRow) -> list[str]:

@@ -180,7 +180,7 @@ class _S3Application:
         exchange.access_key_id = authenticated.access_key_id
         route = find_route(exchange.method, target, query, headers)
         exchange.operation = route.name
-        refuse_unsupported_headers(exchange.method, headers)
+        refuse_unsupported_headers(exchange.method, route.name, headers)
         self._check_expected_owner(exchange, target)
         request = S3Request(
             method=exchange.method,

@@ -29,12 +29,14 @@ from rucket.wire.object_request import (
 )
 from rucket.wire.operation import S3Response
 from rucket.wire.preconditions import Verdict, parse_preconditions
+from rucket.wire.server_side_encryption import encryption_headers
 from rucket.wire.timestamps import format_http_date, parse_http_date
 from rucket.wire.user_metadata import PREFIX, encode_metadata_value
 
 if TYPE_CHECKING:
     from rucket.model.records import Checksum, ObjectMetadata
     from rucket.service.gateway import Gateway
+    from rucket.service.objects import StoredObject
     from rucket.wire.operation import S3Request
 
 Headers = list[tuple[str, str]]
@@ -100,6 +102,7 @@ class ObjectSelection:
             (f"{PREFIX}{name}", encode_metadata_value(value).decode("latin-1"))
             for name, value in metadata.user_metadata.items()
         )
+        headers.extend(encryption_headers(is_encrypted=metadata.encryption is not None))
         if metadata.storage_class != _DEFAULT_STORAGE_CLASS:
             headers.append(("x-amz-storage-class", metadata.storage_class))
         if self._part_number is not None and metadata.parts:
@@ -171,9 +174,13 @@ def checksum_headers(checksum: Checksum | None) -> Headers:
     ]
 
 
-def written_headers(etag: str, checksum: Checksum | None) -> Headers:
+def written_headers(stored: StoredObject) -> Headers:
     """The headers that answer a write."""
-    return [("etag", f'"{etag}"'), *checksum_headers(checksum)]
+    return [
+        ("etag", f'"{stored.etag}"'),
+        *checksum_headers(stored.checksum),
+        *encryption_headers(is_encrypted=stored.is_encrypted),
+    ]
 
 
 def _part_span(metadata: ObjectMetadata, part_number: int) -> ByteSpan:

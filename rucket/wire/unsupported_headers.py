@@ -15,6 +15,7 @@ from rucket.model.errors import (
     InvalidStorageClass,
     OperationNotImplemented,
 )
+from rucket.wire import server_side_encryption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,17 +50,26 @@ _OTHER_ACLS = frozenset(
 _READING = frozenset({"GET", "HEAD"})
 
 
-def refuse_unsupported_headers(method: str, headers: Mapping[str, str]) -> None:
+def refuse_unsupported_headers(method: str, operation: str, headers: Mapping[str, str]) -> None:
     """Returns if no header asks for more than there is.
+
+    Args:
+        method: of the request.
+        operation: what it is in S3.
+        headers: of the request.
 
     Raises:
         OperationNotImplemented: S3 has it, this server doesn't; ``Header`` names the header.
-        InvalidArgument: a canned ACL that S3 doesn't have either.
+        InvalidArgument: a canned ACL, or an encryption, that S3 doesn't have either.
         InvalidStorageClass: any but STANDARD.
         InvalidRequest: a decryption key for an object that isn't encrypted.
     """
     for name, value in headers.items():
-        if name.startswith(_PREFIX) and name not in _HARMLESS:
+        if not name.startswith(_PREFIX) or name in _HARMLESS:
+            continue
+        if name == server_side_encryption.HEADER:
+            server_side_encryption.check_encryption_header(method, operation, value)
+        else:
             _check(method, name, value)
 
 

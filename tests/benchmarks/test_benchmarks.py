@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import engines, request_path, small_objects_store
+from tests.benchmarks import encryption, engines, request_path, small_objects_store
 from tests.benchmarks.small_objects import SmallObjects
 
 
@@ -47,3 +47,11 @@ def test_every_kind_of_request_has_a_cost(tmp_path: Path) -> None:
 
     assert len(costs) == 10
     assert all(cost.microseconds > 0 and cost.yards > 0 for cost in costs.values())
+
+
+def test_encryption_has_its_price() -> None:
+    """Chunks of every size are sealed and opened; small objects come with all of their keys."""
+    costs = [encryption.cost_of_chunks(size, 2, 1) for size in encryption.CHUNK_SIZES_BYTES]
+
+    assert min(min(cost.seal_mib_per_s, cost.open_mib_per_s) for cost in costs) > 0
+    assert min(encryption.cost_of_small_us(1)) > 0

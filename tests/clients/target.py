@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.server_process import ALICE, BOB, Credentials, RucketProcess
+from tests.toml_text import Toml
 
 DEFAULT_REGION = "us-east-1"
 
@@ -32,13 +33,18 @@ class Target:
 
 
 @contextmanager
-def open_target(directory: Path) -> Iterator[Target]:
-    """Yield the endpoint from the environment, or a server that lives as long as this context."""
+def open_target(
+    directory: Path, configuration: Mapping[str, Toml] | None = None
+) -> Iterator[Target]:
+    """Yield the endpoint from the environment, or a server that lives as long as this context.
+
+    `configuration` is that server's, as `RucketProcess` takes it.
+    """
     named = target_from(os.environ)
     if named is not None:
         yield named
         return
-    with RucketProcess(directory) as server:
+    with RucketProcess(directory, configuration) as server:
         yield Target(server.endpoint, server.region, owner=ALICE, stranger=BOB)
 
 

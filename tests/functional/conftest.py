@@ -21,9 +21,11 @@ from tests.functional.raw_http import RawClient
 from tests.server_process import ROOT, Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
+
+    from tests.toml_text import Toml
 
 _CONFIG = Config(
     s3={"addressing_style": "path"},
@@ -45,10 +47,28 @@ def s3_client(target: Target, credentials: Credentials, config: Config = _CONFIG
     )
 
 
+_ENCRYPTED_AS_WELL = frozenset({"test_copy", "test_multipart", "test_objects", "test_ranges"})
+_ENCRYPTION: Mapping[str, Toml] = {
+    "storage": {"encryption": {"enabled": True, "master_key": "5e" * 32}}
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests about the bytes of objects run against a server that encrypts them, too."""
+    name = metafunc.module.__name__.rpartition(".")[2]
+    is_ours = not os.environ.get("RUCKET_TEST_ENDPOINT")
+    if "target" in metafunc.fixturenames and name in _ENCRYPTED_AS_WELL and is_ours:
+        configurations = [pytest.param({}, id="plain"), pytest.param(_ENCRYPTION, id="encrypted")]
+        metafunc.parametrize("target", configurations, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
     """The endpoint under test."""
-    with open_target(tmp_path_factory.mktemp("target")) as opened:
+    configuration = getattr(request, "param", {})
+    with open_target(tmp_path_factory.mktemp("target"), configuration) as opened:
         yield opened
 
 

@@ -12,12 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rucket.daemon.key_register import decode_register, encode_register
 from rucket.model.crc32c import crc32c
-from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.model.encryption import decode_encryption_record, encode_encryption_record
+from rucket.model.errors import CorruptionError, EncryptionKeyError, UnknownFormatError
 from rucket.model.records import AccessKey
 from rucket.net import commit_protocol
 from rucket.net.unix_sockets import _FramedConnection
 from rucket.ports.transport import ConnectionLostError
+from rucket.service.encryption.chunks import StreamOpener, StreamSealer
+from rucket.service.encryption.key_ring import KeyRing, MasterKey
+from rucket.service.reading import ByteSpan
 from rucket.service.sealed_secrets import SecretSealer
 from rucket.state import rows
 from rucket.state.commands import MalformedCommandError, decode_command, encode_command
@@ -284,6 +289,29 @@ def check_sealed_secret(data: bytes) -> None:
         _SEALER.open(AccessKey("KEY", "alice", data))
 
 
+def check_encryption_record(data: bytes) -> None:
+    """What an object keeps of its data key: only what was wrapped opens."""
+    with suppress(*_REFUSALS):
+        record = decode_encryption_record(data)
+        assert decode_encryption_record(encode_encryption_record(record)) == record
+    with suppress(*_REFUSALS, EncryptionKeyError):
+        assert _RING.unwrap(data) == _RING.unwrap(_RECORD)
+
+
+def check_encrypted_body(data: bytes) -> None:
+    """A stream of one chunk: only what was sealed opens."""
+    with suppress(*_REFUSALS):
+        opener = StreamOpener(_RING.unwrap(_RECORD), b"", len(data), ByteSpan(0, 4))
+        assert opener.open(0, data) == b"body"
+
+
+def check_key_register(data: bytes) -> None:
+    """The list of the master keys in use."""
+    with suppress(*_REFUSALS):
+        keys = decode_register(data, "register")
+        assert decode_register(encode_register(keys), "register") == keys
+
+
 class _Zeros:
     """A `Random` whose bytes are known."""
 
@@ -297,6 +325,9 @@ class _Zeros:
 
 
 _SEALER = SecretSealer(bytes(32))
+_RING = KeyRing(MasterKey(bytes(32)))
+_RECORD = _RING.active.wrap(_RING.new_data_key(_Zeros()), _Zeros())
+_BODY = bytes(StreamSealer(_RING.unwrap(_RECORD)).seal(b"body", is_last=True))
 _COMMANDS = _golden("command-*")
 _MESSAGES = tuple(commit_protocol.encode(1, 7, command) for command in _COMMANDS)
 
@@ -327,6 +358,11 @@ STORED_FORMATS = [
         check_socket_framing,
         (b"".join(_U32.pack(len(message)) + message for message in _MESSAGES[:3]),),
     ),
+    Decoder(
+        "encryption-record", check_encryption_record, (_RECORD, *_golden("encryption-record*"))
+    ),
+    Decoder("encrypted-body", check_encrypted_body, (_BODY,)),
+    Decoder("key-register", check_key_register, _golden("key-register*")),
     Decoder(
         "sealed-secret", check_sealed_secret, (_SEALER.seal("secret", "KEY", "alice", _Zeros()),)
     ),

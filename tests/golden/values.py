@@ -3,6 +3,8 @@ set. What their bytes are is in the files beside this one."""
 
 from __future__ import annotations
 
+from rucket.daemon.key_register import RegisteredKey, encode_register
+from rucket.model.encryption import EncryptionRecord, encode_encryption_record
 from rucket.model.records import (
     AccessKey,
     BucketInfo,
@@ -40,6 +42,7 @@ from rucket.state.commands import (
     PutObject,
     PutPart,
     PutUser,
+    RewrapDataKey,
     WriteCondition,
     encode_command,
 )
@@ -80,7 +83,7 @@ METADATA = ObjectMetadata(
     content_headers={"content-type": "text/plain", "cache-control": "no-store"},
     user_metadata={"mtime": "1790000000.5"},
     checksum=CHECKSUM,
-    parts=(PartSummary(1, 5_242_880, CHECKSUM), PartSummary(2, 17)),
+    parts=(PartSummary(1, 5_242_880, CHECKSUM, OTHER_ID), PartSummary(2, 17)),
     storage_class="STANDARD_IA",
     tags={"k": "v"},
     acl=b"acl",
@@ -94,7 +97,7 @@ METADATA = ObjectMetadata(
     is_null_version=False,
 )
 UPLOAD = MultipartUpload(ID, HLC, "a" * 64, METADATA, "CRC32", "COMPOSITE")
-PART = Part(HLC, 17, "0cc175b9c0f1b6a831c399e269772661", CHECKSUM, OTHER_ID)
+PART = Part(HLC, 17, "0cc175b9c0f1b6a831c399e269772661", CHECKSUM, OTHER_ID, ID)
 USER = User("alice", "a" * 64, "Alice", "alice@example.com", HLC)
 ACCESS_KEY = AccessKey("ALICEKEY", "alice", b"sealed", HLC)
 CONDITION = WriteCondition(("etag", "*"), ("other",))
@@ -125,6 +128,7 @@ COMMANDS: list[Command] = [
     PutAccessKey(ID, ACCESS_KEY),
     DeleteAccessKey(ID, "alice", "ALICEKEY"),
     ForgetGarbage(ID, (ID, OTHER_ID)),
+    RewrapDataKey(ID, 7, "key", OTHER_ID, b"expected", b"record", b"upload"),
 ]
 
 OUTCOMES: list[Outcome] = [
@@ -154,7 +158,7 @@ def golden_bytes() -> dict[str, bytes]:
         "row-upload.v1": rows.UPLOAD.encode(UPLOAD),
         "row-part.v1": rows.PART.encode(PART),
         "row-completed-upload.v1": rows.COMPLETED_UPLOAD.encode(
-            CompletedUpload(7, "key", b"digest", ID, "etag-2", HLC, CHECKSUM)
+            CompletedUpload(7, "key", b"digest", ID, "etag-2", HLC, CHECKSUM, True)  # noqa: FBT003
         ),
         "row-user.v1": rows.USER.encode(USER),
         "row-access-key.v1": rows.ACCESS_KEY.encode(ACCESS_KEY),
@@ -183,6 +187,7 @@ def golden_bytes() -> dict[str, bytes]:
     ]
     rows_frame, chain = encode_rows_frame(rows_of_it, header_chain(checkpoint))
     files["checkpoint.v1"] = checkpoint.encode() + rows_frame + Trailer(chain, 1, 2).encode()
+    files |= _of_encryption()
     for command in COMMANDS:
         name = f"command-{type(command).__name__}.v1"
         files[name] = files.get(name, b"") + encode_command(command)
@@ -191,3 +196,15 @@ def golden_bytes() -> dict[str, bytes]:
         row = encode_outcome_row(OutcomeRow(7, ID, outcome))
         files["row-outcome.v2"] = files.get("row-outcome.v2", b"") + b"".join(row)
     return files
+
+
+def _of_encryption() -> dict[str, bytes]:
+    record = EncryptionRecord(bytes(range(8)), ID, bytes(range(60)))
+    keys = [
+        RegisteredKey("0001020304050607", 1_790_000_000_000),
+        RegisteredKey("f0f1f2f3f4f5f6f7", 1_790_000_000_001),
+    ]
+    return {
+        "encryption-record.v1": encode_encryption_record(record),
+        "key-register.v1": encode_register(keys),
+    }

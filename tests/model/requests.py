@@ -176,7 +176,7 @@ class Client:
         """UploadPart; returns the entity tag."""
         gateway = self._node.gateway
         payload = TestPayload(gateway.tasks, data, piece_size_bytes=PIECE_SIZE_BYTES)
-        stored = await multipart.put_part(gateway, upload, number, payload, "STANDARD")
+        stored = await multipart.put_part(gateway, upload, number, payload)
         return self._seen(stored)
 
     async def copy_part(

@@ -125,7 +125,7 @@ class Client:
         body = make_body(write_id, size_bytes)
         effect = self._start(part_key(name.upload_id, number), body)
         payload = TestPayload(self._gateway.tasks, body)
-        await put_part(self._gateway, name, number, payload, "STANDARD")
+        await put_part(self._gateway, name, number, payload)
         self._end(effect)
 
     async def complete_upload(

@@ -10,6 +10,7 @@ from rucket.wire.multipart_checksums import CompletionJudgement
 from rucket.wire.object_request import find_object_bucket, requested_upload, write_condition
 from rucket.wire.operation import S3Response
 from rucket.wire.percent_encoding import uri_encode
+from rucket.wire.server_side_encryption import encryption_headers
 from rucket.wire.xml.documents import CompleteMultipartUploadResult
 from rucket.wire.xml.reader import COMPLETE_SIZE_BYTES_MAX, read_complete_multipart_upload
 from rucket.wire.xml.writer import write_complete_multipart_upload
@@ -50,6 +51,9 @@ async def complete_multipart_upload(request: S3Request, gateway: Gateway) -> S3R
         checksum=stored.checksum,
     )
     return S3Response(
-        headers=[("content-type", "application/xml")],
+        headers=[
+            ("content-type", "application/xml"),
+            *encryption_headers(is_encrypted=stored.is_encrypted),
+        ],
         body=write_complete_multipart_upload(result),
     )

@@ -18,6 +18,8 @@ from rucket.wire.object_request import (
     write_condition,
 )
 from rucket.wire.operation import S3Response
+from rucket.wire.server_side_encryption import HEADER as ENCRYPTION_HEADER
+from rucket.wire.server_side_encryption import encrypting_as_asked, encryption_headers
 from rucket.wire.xml.documents import CopyResult
 from rucket.wire.xml.writer import write_copy_object
 
@@ -42,7 +44,7 @@ async def copy_object(request: S3Request, gateway: Gateway) -> S3Response:
     source_request = CopySourceRequest(request)
     plan = _Plan(request, source_request)
     stored = await copying.copy_object(
-        gateway,
+        encrypting_as_asked(request.headers, gateway),
         source_request.find,
         bucket,
         key_of(request),
@@ -50,7 +52,11 @@ async def copy_object(request: S3Request, gateway: Gateway) -> S3Response:
         write_condition(request.headers),
     )
     result = CopyResult(stored.etag, stored.modified_ms, stored.checksum)
-    return S3Response(headers=[("content-type", "application/xml")], body=write_copy_object(result))
+    headers = [
+        ("content-type", "application/xml"),
+        *encryption_headers(is_encrypted=stored.is_encrypted),
+    ]
+    return S3Response(headers=headers, body=write_copy_object(result))
 
 
 class _Plan:
@@ -69,13 +75,15 @@ class _Plan:
         self._algorithm: ChecksumAlgorithm | None = None
         if _ALGORITHM in headers:
             self._algorithm = parse_algorithm(headers[_ALGORITHM], _ALGORITHM)
+        self._is_encryption_chosen = ENCRYPTION_HEADER in headers
         source = source_request.source
         self._is_onto_itself = (source.bucket, source.key) == (request.bucket, request.key)
 
     def __call__(self, source: ObjectMetadata) -> CopyPlan:
         self._source_request.check(source)
         new_checksum = self._new_checksum(source)
-        if self._is_onto_itself and self._description is None and new_checksum is None:
+        changes = self._description is not None or new_checksum is not None
+        if self._is_onto_itself and not (changes or self._is_encryption_chosen):
             raise InvalidRequest(
                 "This copy request is illegal because it is trying to copy an object to itself "
                 "without changing the object's metadata, storage class, website redirect location "

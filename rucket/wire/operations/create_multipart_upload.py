@@ -9,6 +9,7 @@ from rucket.service.objects import new_metadata
 from rucket.wire.checksums import parse_multipart_checksum
 from rucket.wire.object_request import describe_object, find_object_bucket, key_of
 from rucket.wire.operation import S3Response
+from rucket.wire.server_side_encryption import encrypting_as_asked, encryption_headers
 from rucket.wire.xml.documents import InitiateMultipartUploadResult
 from rucket.wire.xml.writer import write_initiate_multipart_upload
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 async def create_multipart_upload(request: S3Request, gateway: Gateway) -> S3Response:
     """Starts an upload; what the object will be besides its bytes is said now."""
     bucket = find_object_bucket(gateway, request, "s3:PutObject")
+    gateway = encrypting_as_asked(request.headers, gateway)
     key = key_of(request)
     requester_id = request.requester.canonical_id
     template = new_metadata(describe_object(request.headers), requester_id)
@@ -31,4 +33,5 @@ async def create_multipart_upload(request: S3Request, gateway: Gateway) -> S3Res
     if checksum is not None:
         headers.append(("x-amz-checksum-algorithm", checksum[0]))
         headers.append(("x-amz-checksum-type", checksum[1]))
+    headers += encryption_headers(is_encrypted=gateway.encryption.is_on)
     return S3Response(headers=headers, body=write_initiate_multipart_upload(result))

@@ -15,6 +15,7 @@ from rucket.wire.object_request import (
     write_condition,
 )
 from rucket.wire.operation import S3Response
+from rucket.wire.server_side_encryption import encrypting_as_asked
 
 if TYPE_CHECKING:
     from rucket.service.gateway import Gateway
@@ -27,11 +28,11 @@ async def put_object(request: S3Request, gateway: Gateway) -> S3Response:
     description = describe_object(request.headers)
     body = ChecksummedBody(request.body, parse_declared_checksum(request.headers))
     stored = await objects.put_object(
-        gateway,
+        encrypting_as_asked(request.headers, gateway),
         bucket,
         key_of(request),
         objects.new_metadata(description, request.requester.canonical_id),
         body,
         write_condition(request.headers),
     )
-    return S3Response(headers=written_headers(stored.etag, stored.checksum))
+    return S3Response(headers=written_headers(stored))

@@ -11,6 +11,7 @@ from rucket.wire.multipart_checksums import check_part_algorithm, kept_algorithm
 from rucket.wire.object_reading import checksum_headers
 from rucket.wire.object_request import object_bucket, requested_part_number, requested_upload
 from rucket.wire.operation import S3Response
+from rucket.wire.server_side_encryption import encryption_headers
 
 if TYPE_CHECKING:
     from rucket.service.gateway import Gateway
@@ -27,8 +28,12 @@ async def upload_part(request: S3Request, gateway: Gateway) -> S3Response:
     declared = parse_declared_checksum(request.headers)
     check_part_algorithm(upload, declared)
     body = ChecksummedBody(request.body, declared, kept_algorithm(upload))
-    storage_class = upload.template.storage_class
-    stored = await put_part(gateway, name, part_number, body, storage_class)
+    stored = await put_part(gateway, name, part_number, body)
     # A part has no checksum type of its own.
     checksum = checksum_headers(body.answered_checksum())[:1]
-    return S3Response(headers=[("etag", f'"{stored.etag}"'), *checksum])
+    headers = [
+        ("etag", f'"{stored.etag}"'),
+        *checksum,
+        *encryption_headers(is_encrypted=stored.is_encrypted),
+    ]
+    return S3Response(headers=headers)

@@ -13,6 +13,7 @@ from rucket.wire.kept_checksum import ComputedChecksum
 from rucket.wire.multipart_checksums import kept_algorithm
 from rucket.wire.object_request import object_bucket, requested_part_number, requested_upload
 from rucket.wire.operation import S3Response
+from rucket.wire.server_side_encryption import encryption_headers
 from rucket.wire.xml.documents import CopyResult
 from rucket.wire.xml.writer import write_copy_part
 
@@ -44,4 +45,8 @@ async def upload_part_copy(request: S3Request, gateway: Gateway) -> S3Response:
     plan = PartPlan(name, part_number, select, lambda: ComputedChecksum(algorithm))
     stored = await copy_part(gateway, source_request.find, plan)
     result = CopyResult(stored.etag, stored.modified_ms, stored.checksum)
-    return S3Response(headers=[("content-type", "application/xml")], body=write_copy_part(result))
+    headers = [
+        ("content-type", "application/xml"),
+        *encryption_headers(is_encrypted=stored.is_encrypted),
+    ]
+    return S3Response(headers=headers, body=write_copy_part(result))

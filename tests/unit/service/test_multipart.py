@@ -59,7 +59,7 @@ def begin(world: World) -> UploadName:
 
 def upload(world: World, name: UploadName, number: int, data: bytes) -> StoredObject:
     payload = TestPayload(world.tasks, data, piece_size_bytes=MIB)
-    return world.run(put_part(world.gateway, name, number, payload, "STANDARD"))
+    return world.run(put_part(world.gateway, name, number, payload))
 
 
 def accept(_upload: MultipartUpload, _parts: CompletedParts) -> Checksum | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rucket.model.errors import NoSuchKey
 from rucket.service.copying import CopyPlan, copy_object
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.service.multipart import (
     PART_SIZE_BYTES_MIN,
     RequestedPart,
@@ -20,8 +22,12 @@ from rucket.service.objects import Deletion, delete_object, new_metadata
 from rucket.service.reading import ByteSpan
 from rucket.state.commands import WriteCondition
 from tests.unit.service.actions import DESCRIPTION, finder, put, read
+from tests.unit.service.encryption.keys import ring
 from tests.unit.service.payloads import MIB, TestPayload, content
 from tests.unit.service.world import OWNER_ID, World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KEYS = ("a", "b", "c")
 SIZES = (0, 1, 999, 1001, 100_000, MIB, MIB + 1, 2 * MIB + 333)
@@ -31,8 +37,9 @@ STEP_COUNT = 40
 class _Run:
     """The store, and what it should hold."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, encryptions: Sequence[ObjectEncryption]) -> None:
         self.world = World(seed)
+        self._encryptions = encryptions
         self.model: dict[str, bytes] = {}
         self._random = random.Random(seed)
         self._salt = 0
@@ -42,6 +49,7 @@ class _Run:
         return content(self._random.choice(sizes), self._salt)
 
     async def step(self) -> None:
+        self.world.use(self._random.choice(self._encryptions))
         steps = (self._put, self._delete, self._copy, self._assemble, self._read, self._read)
         await self._random.choice(steps)(self._random.choice(KEYS))
 
@@ -84,7 +92,7 @@ class _Run:
         parts: list[RequestedPart] = []
         for number, data in enumerate(datas, start=1):
             payload = TestPayload(self.world.tasks, data, piece_size_bytes=MIB)
-            stored = await put_part(gateway, name, number, payload, "STANDARD")
+            stored = await put_part(gateway, name, number, payload)
             parts.append(RequestedPart(number, stored.etag))
         await complete_upload(gateway, name, parts, WriteCondition(), lambda _upload, _parts: None)
         self.model[key] = b"".join(datas)
@@ -100,10 +108,25 @@ class _Run:
         assert await read(self.world, key, span) == expected[span.offset : span.end]
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_objects_are_what_was_last_written(seed: int) -> None:
+_WITH_KEY = ObjectEncryption(ring())
+_ENCRYPTIONS = {
+    "plain": [NO_ENCRYPTION],
+    "encrypting": [_WITH_KEY.switched_on()],
+    "sometimes encrypting": [_WITH_KEY, _WITH_KEY.switched_on()],
+    "rotating": [
+        ObjectEncryption(ring(1, 2), is_on=True),
+        ObjectEncryption(ring(2, 1), is_on=True),
+    ],
+}
+
+
+@pytest.mark.parametrize("encryptions", _ENCRYPTIONS.values(), ids=_ENCRYPTIONS)
+@pytest.mark.parametrize("seed", range(4))
+def test_objects_are_what_was_last_written(
+    seed: int, encryptions: Sequence[ObjectEncryption]
+) -> None:
     """After every step, and with nothing left open in the end."""
-    run = _Run(seed)
+    run = _Run(seed, encryptions)
 
     async def steps() -> None:
         for _ in range(STEP_COUNT):

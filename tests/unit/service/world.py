@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rucket.ports.log import LogEntry
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.apply import apply_entries
 from rucket.state.commands import CreateBucket, encode_command
@@ -39,6 +41,7 @@ class DirectCommits:
     Attributes:
         before: called with every command before it is applied; may raise.
         after: called after it was applied; may raise.
+        before_sync: called before a sync returns; may raise.
     """
 
     def __init__(self, world: World) -> None:
@@ -47,6 +50,7 @@ class DirectCommits:
         self.commands: list[Record] = []
         self.before: Callable[[Record], None] = _nothing
         self.after: Callable[[Record], None] = _nothing
+        self.before_sync: Callable[[], None] = lambda: None
 
     async def commit(self, command: Record) -> Outcome:
         """See `Commits.commit`."""
@@ -69,6 +73,7 @@ class DirectCommits:
 
     async def sync(self) -> None:
         """See `Commits.sync`."""
+        self.before_sync()
 
     async def ready(self) -> bool:
         """See `Commits.ready`."""
@@ -78,7 +83,7 @@ class DirectCommits:
 class World:
     """One gateway and what it stands on; `bucket` is there already."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, encryption: ObjectEncryption = NO_ENCRYPTION) -> None:
         self.scheduler = Scheduler(seed, Trace())
         self.process = Process(self.scheduler, "gateway")
         self.tasks = SimulatedTasks(self.process)
@@ -104,8 +109,13 @@ class World:
                 started_at_ms=0,
                 inline_size_bytes_max=INLINE_SIZE_BYTES_MAX,
             ),
+            encryption=encryption,
         )
         self.bucket = self.make_bucket("bucket")
+
+    def use(self, encryption: ObjectEncryption) -> None:
+        """From now on, the gateway is one with this encryption, as after a restart."""
+        self.gateway = replace(self.gateway, encryption=encryption)
 
     def make_bucket(self, name: str) -> BucketInfo:
         """A bucket of `OWNER_ID`."""

@@ -51,7 +51,7 @@ _APPLICATION_ID = 0x524B5449  # "RKTI"
 _PAGE_SIZE_BYTES = 4096
 # Not more: whenever a B-tree was balanced, SQLite looks through its whole cache at the commit. What
 # isn't in it is read from the mapped file.
-_WRITER_CACHE_KIB = 8 * 1024
+_WRITER_CACHE_KIB = 16 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MMAP_SIZE_BYTES = 1 << 30
 _BUSY_TIMEOUT_MS = 5000

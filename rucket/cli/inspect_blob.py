@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,18 +12,20 @@ import typer
 from rucket.cli.admin_options import Format, print_fields, print_json
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.settings_sources import load_settings
+from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import ConfigurationError
 from rucket.model.names import ID_SIZE_BYTES, BlobId
-from rucket.runtime.system import SystemRandom
-from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.blob_ids import PackedBirth, birth_of
 from rucket.store.blobs.inspection import BlobInspection, inspect_blob
+from rucket.store.blobs.packed.inspection import RecordInspection, inspect_packed_blob
 
-HELP: Final = """Show the footer of a blob, and which of its blocks are as they were written.
+HELP: Final = """Show where a blob is, and which of its blocks are as they were written.
 
-BLOB is a file, or the id of one in the data directory (its quarantine is looked at, too). The data
-of a blob begins at byte 0 of its file, block N at byte N times the block size: what is good of a
-damaged one can be cut out with dd. Exit code 1 if it is damaged.
+BLOB is a file, or the id of a blob in the data directory (its quarantine is looked at, too). The
+data of a blob begins at byte 0 of its file, or of a packed one at the offset shown, and block N
+begins N times the block size behind that: what is good of a damaged one can be cut out with dd.
+Exit code 1 if it is damaged.
 """
 
 _EXIT_DAMAGED: Final = 1
@@ -37,12 +40,16 @@ def inspect_blob_file(
     output: Annotated[Format, typer.Option("-f", "--format", help="How to print.")] = Format.TEXT,
 ) -> None:
     """Show the footer of a blob, and which of its blocks are as they were written."""
-    found = inspect_blob(OsDisk(), blob if Path(blob).is_file() else _find(blob, data_dir))
-    _print(found, output)
-    raise typer.Exit(0 if found.is_whole else _EXIT_DAMAGED)
+    if Path(blob).is_file():
+        file = inspect_blob(OsDisk(), blob)
+        fields, is_whole = _fields_of_file(file), file.is_whole
+    else:
+        fields, is_whole = _find(blob, data_dir)
+    _print(fields, output)
+    raise typer.Exit(0 if is_whole else _EXIT_DAMAGED)
 
 
-def _find(blob: str, data_dir: Path | None) -> str:
+def _find(blob: str, data_dir: Path | None) -> tuple[dict[str, object], bool]:
     try:
         blob_id = BlobId(bytes.fromhex(blob))
     except ValueError:
@@ -52,16 +59,21 @@ def _find(blob: str, data_dir: Path | None) -> str:
     settings = load_settings(None, {"storage": {"data_dir": data_dir}})
     directory = DataDirectory(str(settings.storage.data_dir), OsDisk())
     places = (
-        FileBlobs(OsDisk(), directory.blobs, 0, SystemRandom()).path(blob_id),
+        open_blobs(directory).files.path(blob_id),
         posixpath.join(directory.quarantine, blob_id.hex()),
     )
     for place in places:
         if Path(place).is_file():
-            return place
+            file = inspect_blob(OsDisk(), place)
+            return _fields_of_file(file), file.is_whole
+    if isinstance(birth_of(blob_id), PackedBirth):
+        with contextlib.suppress(FileNotFoundError):
+            record = inspect_packed_blob(open_blobs(directory).packed, blob_id)
+            return _fields_of_record(record), record.is_whole
     raise ConfigurationError(f"there is no blob {blob} in {settings.storage.data_dir}")
 
 
-def _print(found: BlobInspection, output: Format) -> None:
+def _fields_of_file(found: BlobInspection) -> dict[str, object]:
     fields: dict[str, object] = {"path": found.path, "file_size_bytes": found.file_size_bytes}
     if found.footer is not None:
         fields |= {
@@ -71,14 +83,40 @@ def _print(found: BlobInspection, output: Format) -> None:
             "block_count": found.footer.block_count,
             "checks_crc": f"{found.footer.checks_crc:08x}",
         }
-    fields |= {
+    return fields | {
         "is_whole": found.is_whole,
         "damage": found.damage,
         "damaged_blocks": found.damaged_blocks,
     }
+
+
+def _fields_of_record(found: RecordInspection) -> dict[str, object]:
+    fields: dict[str, object] = {"path": found.path, "offset_bytes": found.offset_bytes}
+    if found.header is not None:
+        fields |= {
+            "blob_id": found.header.blob_id.hex(),
+            "data_offset_bytes": found.data_offset_bytes,
+            "data_size_bytes": found.header.data_size_bytes,
+            "block_size_bytes": found.header.block_size_bytes,
+            "block_count": len(found.header.checks),
+            "written_ms": found.header.written_ms,
+            "is_deleted": found.header.is_deleted,
+        }
+    return fields | {
+        "is_whole": found.is_whole,
+        "damage": found.damage,
+        "damaged_blocks": found.damaged_blocks,
+    }
+
+
+def _print(fields: dict[str, object], output: Format) -> None:
     if output is Format.JSON:
         print_json(fields)
         return
-    blocks = " ".join(map(str, found.damaged_blocks))
-    fields |= {"is_whole": "yes" if found.is_whole else "NO", "damaged_blocks": blocks}
+    blocks = fields["damaged_blocks"]
+    assert isinstance(blocks, list)
+    fields |= {
+        "is_whole": "yes" if fields["is_whole"] else "NO",
+        "damaged_blocks": " ".join(map(str, blocks)),
+    }
     print_fields([(name.replace("_", " "), str(value)) for name, value in fields.items()])

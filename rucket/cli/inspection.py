@@ -6,7 +6,7 @@ from typing import Final
 
 import typer
 
-from rucket.cli import inspect_blob, inspect_index, inspect_log
+from rucket.cli import inspect_blob, inspect_index, inspect_log, inspect_segment
 
 _HELP: Final = """Show what is in the files of a data directory.
 
@@ -21,6 +21,7 @@ _EPILOG: Final = """Examples:
   rucket inspect index -d ./data                              tables and how far they are
   rucket inspect index -d ./data --table OBJECTS --bucket photos --prefix 2026/
   rucket inspect blob 5f0c… -d ./data
+  rucket inspect segment 1f00c0ffee42 -d ./data
 """
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command("log", help=inspect_log.HELP)(inspect_log.inspect_log)
 app.command("index", help=inspect_index.HELP)(inspect_index.inspect_index)
 app.command("blob", help=inspect_blob.HELP)(inspect_blob.inspect_blob_file)
+app.command("segment", help=inspect_segment.HELP)(inspect_segment.inspect_segment)
 
 
 @app.callback()

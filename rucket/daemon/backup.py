@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.garbage_gate import GarbageGate
+from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import ConfigurationError, CorruptionError
@@ -147,7 +148,7 @@ def back_up(
                 )
         finally:
             index.close()
-        blobs = FileBlobs(disk, source.blobs, 0, SystemRandom())
+        blobs = open_blobs(source)
         copying = _Copying(disk, blobs, blobs_of_backup(disk, directory), progress)
         copying.copy_all(checkpoint)
         if copying.missing and not skip_damaged:

@@ -1,8 +1,9 @@
 """Puts the parts together. The one module that knows every layer: it decides which port is which.
 
 node          Store over Wal and SqliteIndex, behind CommitServer
-gateway       the S3 application over RemoteCommits, SqliteIndexReader and FileBlobs
-maintenance   the collection of garbage over the same three, the scrubber, checkpoints and events
+gateway       the S3 application over RemoteCommits, SqliteIndexReader and DeviceBlobs
+maintenance   the collection of garbage over the same three, the scrubber, checkpoints, compaction
+              and events
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from rucket.daemon.checkpointing import CheckpointJob, CheckpointPace
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.key_register import KeyRegister
+from rucket.daemon.stored_blobs import open_blobs
 from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError
@@ -25,10 +27,12 @@ from rucket.observe.checkpoint_metrics import CheckpointMetrics
 from rucket.observe.encryption_metrics import RotationMetrics
 from rucket.observe.event_metrics import EventMetrics
 from rucket.observe.metrics import StoredCounts, WalMetrics
+from rucket.observe.packed_metrics import PackedMetrics
 from rucket.observe.scrub_metrics import ScrubMetrics
 from rucket.ports.index import Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.service.compaction import PacedCompaction, named_blobs
 from rucket.service.encryption.object_encryption import ObjectEncryption
 from rucket.service.event_delivery import CURSOR_NAME, DeliveryPorts, EventDelivery
 from rucket.service.gateway import Gateway, ServiceSettings
@@ -37,7 +41,8 @@ from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
 from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import STATISTICS, applied_position
-from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.blob_ids import packed_id_prefix
+from rucket.store.blobs.packed.compactor import Compactor
 from rucket.store.blobs.quarantine import FileQuarantine
 from rucket.store.checkpoints.files import list_checkpoints
 from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
@@ -54,6 +59,7 @@ from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
+    from rucket.store.blobs.device_blobs import DeviceBlobs
 
 _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
@@ -74,7 +80,7 @@ class NodeParts:
     """
 
     disk: OsDisk
-    blobs: FileBlobs
+    blobs: DeviceBlobs
     is_synced_later: bool
     directory: DataDirectory
     tasks: AsyncioTasks
@@ -132,7 +138,7 @@ def build_node(settings: Settings) -> NodeParts:
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     directory.prepare(clock, random)
     directory.make_sealing_key(random)
-    blobs = FileBlobs(disk, directory.blobs, 0, random)
+    blobs = open_blobs(directory, settings.storage.packed)
     blobs.prepare()
     tasks = AsyncioTasks(_NODE_THREAD_COUNT)
     sync = settings.storage.sync.strategy(settings.storage.sync.metadata)
@@ -173,6 +179,7 @@ class GatewayParts:
     tasks: AsyncioTasks
     commits: RemoteCommits
     index: SqliteIndexReader
+    blobs: DeviceBlobs
 
 
 def build_gateway(settings: Settings) -> GatewayParts:
@@ -198,7 +205,7 @@ def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
     disk = OsDisk()
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     index = SqliteIndexReader(directory.index)
-    blobs = FileBlobs(disk, directory.blobs, 0, gateway.random)
+    blobs = open_blobs(directory, settings.storage.packed)
     ports = ScrubPorts(
         index=index,
         index_problems=lambda: index.structure_problems(_STRUCTURE_CHECKED_BYTES_MAX),
@@ -318,6 +325,31 @@ def build_rotation(settings: Settings, gateway: Gateway) -> RotationParts | None
     return RotationParts(rotation, register, previous)
 
 
+@dataclass(frozen=True, slots=True)
+class CompactionParts:
+    """The compaction of packed blobs, in the maintenance process."""
+
+    compaction: PacedCompaction
+    index: SqliteIndexReader
+
+
+def build_compaction(settings: Settings, parts: GatewayParts) -> CompactionParts:
+    """The compaction, with an index connection of its own: it reads in threads."""
+    index = SqliteIndexReader(DataDirectory(str(settings.storage.data_dir), OsDisk()).index)
+    packed = parts.blobs.packed
+    compactor = Compactor(
+        packed,
+        parts.gateway.clock,
+        lambda segment_id: named_blobs(index, packed_id_prefix(packed.device_number, segment_id)),
+        settings.storage.packed.compaction_dead_ratio_min,
+        PackedMetrics().of_device(packed.device_number),
+    )
+    paced = PacedCompaction(
+        parts.tasks, [compactor], settings.storage.packed.compaction_max_bytes_per_s
+    )
+    return CompactionParts(paced, index)
+
+
 class StoredCounter:
     """Says what is stored, from an index connection of its own: it is called on another thread."""
 
@@ -359,10 +391,11 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         UnixSockets(), directory.node_socket, tasks, service_settings.commit_timeout_s
     )
     index = SqliteIndexReader(directory.index)
+    blobs = open_blobs(directory, settings.storage.packed)
     gateway = Gateway(
         index=index,
         commits=commits,
-        blobs=FileBlobs(disk, directory.blobs, 0, random),
+        blobs=blobs,
         tasks=tasks,
         clock=clock,
         random=random,
@@ -372,7 +405,7 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
             settings.storage.encryption.key_ring(), is_on=settings.storage.encryption.enabled
         ),
     )
-    return GatewayParts(gateway, tasks, commits, index)
+    return GatewayParts(gateway, tasks, commits, index, blobs)
 
 
 def _service_settings(settings: Settings, directory: DataDirectory, now_ms: int) -> ServiceSettings:

@@ -11,7 +11,7 @@
     wal-replaced/        what that command has moved out of the way
     index/index.db       the index
     checkpoints/         all rows of the index at two positions of the log
-    blobs/               the bytes of objects
+    blobs/               the bytes of objects; small ones are in blobs/packed/
     quarantine/          damaged blobs, moved out of the way, each with a report
     state/scrub.json     how far the scrubber has come
     state/cursors/       how far consumers of the log have come
@@ -63,6 +63,7 @@ class DataDirectory:
         self.index = posixpath.join(root, "index", "index.db")
         self.checkpoints = posixpath.join(root, "checkpoints")
         self.blobs = posixpath.join(root, "blobs")
+        self.packed_blobs = posixpath.join(self.blobs, "packed")
         self.quarantine = posixpath.join(root, "quarantine")
         self.key_register = posixpath.join(root, "keys", "encryption.json")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")

@@ -18,6 +18,7 @@ from rucket.daemon.build import build_gateway
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.connection_limit import ACCEPTED_ON_TOP, ConnectionLimit, count_sockets
 from rucket.daemon.request_recorder import RequestRecorder
+from rucket.service.compaction import close_removed_segments
 from rucket.wire.app import make_app
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         log_requests=settings.logging.log_requests,
         pretty=settings.logging.format == "pretty",
     )
+    closing = parts.tasks.spawn(
+        close_removed_segments(parts.tasks, parts.blobs), "removed-segments"
+    )
     recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
     limit = ConnectionLimit(settings.server.max_connections, count_sockets)
     limiting = parts.tasks.spawn(limit.watch(parts.tasks), "connection-limit")
@@ -49,6 +53,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
     limiting.cancel()
     recording.cancel()
+    closing.cancel()
     recorder.close()
     parts.commits.close()
     parts.index.close()

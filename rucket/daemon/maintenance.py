@@ -13,12 +13,14 @@ import os
 from typing import TYPE_CHECKING
 
 from rucket.daemon.build import (
+    CompactionParts,
     EventParts,
     GatewayParts,
     RotationParts,
     ScrubberParts,
     StoredCounter,
     build_checkpoints,
+    build_compaction,
     build_events,
     build_maintenance,
     build_rotation,
@@ -39,6 +41,7 @@ from rucket.model.errors import (
 from rucket.observe.metric_directory import DIRECTORY as METRICS_DIRECTORY
 from rucket.observe.metrics import StoredMetrics
 from rucket.observe.metrics_server import MetricsServer, process_metrics, serve_metrics
+from rucket.service.compaction import close_removed_segments
 from rucket.service.garbage import collect_garbage, remove_orphans
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ AFTER_DAMAGE_S = 10 * 60.0
 SCRUB_RETRY_S = 60.0
 EVENTS_RETRY_S = 10.0
 AFTER_FAILED_ROTATION_S = 1.0
+COMPACTION_RETRY_S = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -69,7 +73,10 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         with gate.passed() as is_open:
             return await collect_garbage(gateway) if is_open else 0
 
+    compaction = build_compaction(settings, parts)
     jobs = [
+        asyncio.ensure_future(_compact(parts, compaction)),
+        asyncio.ensure_future(close_removed_segments(parts.tasks, parts.blobs)),
         asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, garbage)),
         asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
     ]
@@ -99,6 +106,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     parts.tasks.close()
     parts.index.close()
     checkpoints.index.close()
+    compaction.index.close()
     if scrub is not None:
         scrub.index.close()
     if events is not None:
@@ -189,6 +197,17 @@ async def _deliver(events: EventParts) -> None:
         except OperatingError as error:
             _logger.error("events: %s", error)  # noqa: TRY400 -- the message says it all
             await events.tasks.sleep(AFTER_DAMAGE_S)
+
+
+async def _compact(parts: GatewayParts, compaction: CompactionParts) -> None:
+    """Gives back the room of deleted blobs, for ever, at its own pace."""
+    while True:
+        pause_s = COMPACTION_RETRY_S
+        try:
+            pause_s = await compaction.compaction.step()
+        except OperatingError as error:
+            _logger.warning("compaction: %s; trying again", error)
+        await parts.tasks.sleep(pause_s)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from rucket.daemon.offline_index_check import IndexCheck
     from rucket.daemon.offline_report import Progress, VerifyReport
-    from rucket.store.blobs.file_blobs import FileBlobs
+    from rucket.store.blobs.device_blobs import DeviceBlobs
 
 _IDS_PER_LIST: Final = 1000
 
 
 def check_blobs(
-    blobs: FileBlobs, index: IndexCheck, report: VerifyReport, progress: Progress
+    blobs: DeviceBlobs, index: IndexCheck, report: VerifyReport, progress: Progress
 ) -> None:
     """Reads every blob that a row names, whole."""
     named = sorted(index.references.keys() | index.reference_rows.keys())
@@ -40,7 +40,9 @@ def check_blobs(
         report.notes.append(f"{orphans} blobs belong to no object; the server will remove them")
 
 
-def _check_blob(blobs: FileBlobs, blob_id: BlobId, index: IndexCheck, report: VerifyReport) -> int:
+def _check_blob(
+    blobs: DeviceBlobs, blob_id: BlobId, index: IndexCheck, report: VerifyReport
+) -> int:
     """How many of its bytes are as they were written."""
     what = f"blob {blob_id.hex()}"
     try:
@@ -62,7 +64,7 @@ def _check_blob(blobs: FileBlobs, blob_id: BlobId, index: IndexCheck, report: Ve
     return size_bytes
 
 
-def _stored_ids(blobs: FileBlobs, report: VerifyReport) -> Iterator[BlobId]:
+def _stored_ids(blobs: DeviceBlobs, report: VerifyReport) -> Iterator[BlobId]:
     after: BlobId | None = None
     try:
         while found := blobs.list_ids(after, _IDS_PER_LIST):

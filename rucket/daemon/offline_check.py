@@ -19,10 +19,10 @@ from rucket.daemon.offline_blob_check import check_blobs
 from rucket.daemon.offline_checkpoint_check import can_be_rebuilt, check_checkpoints
 from rucket.daemon.offline_index_check import IndexCheck, check_position
 from rucket.daemon.offline_report import Area, VerifyReport
+from rucket.daemon.offline_segment_check import check_segments
+from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
-from rucket.runtime.system import SystemRandom
-from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.index.sqlite_index import SqliteIndexReader
 from rucket.store.wal.inspection import LogCheck, check_log
 
@@ -80,7 +80,9 @@ def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> Ve
     is_rebuildable = can_be_rebuilt(log, checkpoints)
     index = IndexCheck(key, report, progress)
     if _check_index(directory, index, log, report):
-        check_blobs(FileBlobs(disk, directory.blobs, 0, SystemRandom()), index, report, progress)
+        blobs = open_blobs(directory)
+        check_segments(blobs.packed, index, report, progress)
+        check_blobs(blobs, index, report, progress)
     _check_master_keys(KeyRegister(disk, directory.key_register), index, report)
     _note_quarantine(Path(directory.quarantine), report)
     _say_repairs(report, is_rebuildable=is_rebuildable)
@@ -186,6 +188,12 @@ def _say_repairs(report: VerifyReport, *, is_rebuildable: bool) -> None:
         report.repairs.append(
             "Blobs: this node has no other copy; upload the objects again, or restore their files "
             "from a backup. rucket inspect blob shows which blocks are still good."
+        )
+    if Area.SEGMENTS in areas:
+        report.repairs.append(
+            "Segments: the server builds maps of moved blobs again from the segments, soon after "
+            "its start; until then those blobs can't be read. Damaged blobs are listed on their "
+            "own."
         )
     if Area.DIRECTORY in areas:
         report.repairs.append(

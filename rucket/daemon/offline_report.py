@@ -16,6 +16,7 @@ class Area(enum.StrEnum):
     INDEX = "index"
     CHECKPOINTS = "checkpoints"
     BLOBS = "blobs"
+    SEGMENTS = "segments"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,30 @@ class ScrubSettings(Section):
     max_bytes_per_s: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
 
 
+class PackedSettings(Section):
+    """``[storage.packed]``; obeyed by the gateways and the maintenance process.
+
+    Attributes:
+        blob_size_bytes_max: blobs of up to this size (a MiB, and what encryption adds to it) are
+            packed into segments, larger ones are files of their own; 0: all are files.
+        segment_size_bytes: how much room a segment takes, where there is as much.
+        compaction_dead_ratio_min: a segment is compacted when so much of it is dead, 0 to 1.
+        compaction_max_bytes_per_s: how much compaction reads and writes, at most.
+    """
+
+    blob_size_bytes_max: int = Field(default=1024 * 1024 + 4096, ge=0, le=8 * 1024 * 1024)
+    segment_size_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, le=1024**3)
+    compaction_dead_ratio_min: float = Field(default=0.4, gt=0, le=1)
+    compaction_max_bytes_per_s: int = Field(default=32 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
+
+
 class StorageSettings(Section):
     """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read."""
 
     data_dir: Path = Path("data")
     sync: SyncSettings = Field(default_factory=SyncSettings)
     wal: WalSettings = Field(default_factory=WalSettings)
+    packed: PackedSettings = Field(default_factory=PackedSettings)
     scrub: ScrubSettings = Field(default_factory=ScrubSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -98,6 +99,15 @@ class OsFile:
         if size_bytes:
             with device_errors(self._path):
                 os.posix_fallocate(self._descriptor, 0, size_bytes)
+
+    def try_lock(self) -> bool:
+        """See `File.try_lock`. Source: flock(2)."""
+        with device_errors(self._path):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
 
     def size_bytes(self) -> int:
         """See `File.size_bytes`."""

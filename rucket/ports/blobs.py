@@ -59,7 +59,7 @@ class Blobs(Protocol):
 
     def create(self, storage_class: str, size_bytes_expected: int | None) -> BlobWriter:
         """Starts a blob where blobs of a storage class go; the expected size, where known,
-        reserves room. Its id is known once it is finished.
+        has to be exact, and reserves room. Its id is known once it is finished.
         """
         ...
 

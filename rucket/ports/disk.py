@@ -40,6 +40,15 @@ class File(Protocol):
         """Reserves room for `size_bytes` bytes, so that later writes don't run out of it."""
         ...
 
+    def try_lock(self) -> bool:
+        """Locks the file for this open file alone, until it is closed or its process ends. A file
+        that is opened again is another open file.
+
+        Returns:
+            Whether that could be done; not if another one has locked it.
+        """
+        ...
+
     def size_bytes(self) -> int:
         """The size now."""
         ...

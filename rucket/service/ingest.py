@@ -288,25 +288,26 @@ class _BlobSink:
         """Hashes, encrypts and writes `data`; with the last of it, verifies and makes the blob
         durable.
         """
-        if self._writer is None:
-            # Room is reserved for what takes many writes; before a single one it only costs time.
-            size_bytes_expected = None if is_last else self._expected_size_bytes()
-            self._writer = self._blobs.create(self._storage_class, size_bytes_expected)
         view = memoryview(data)
         self._digests.update(view)
         if self._sealer is not None:
             view = self._sealer.seal(view, is_last=is_last)
+        if self._writer is None:
+            size_bytes_expected = len(view) if is_last else self._expected_size_bytes(len(data))
+            self._writer = self._blobs.create(self._storage_class, size_bytes_expected)
         self._writer.write(view)
         self.kept_size_bytes += len(view)
         if is_last:
             self._payload.verify()
             self.blob_id = self._writer.finish()
 
-    def _expected_size_bytes(self) -> int | None:
-        size_bytes = self._payload.size_bytes
-        if size_bytes is None or self._sealer is None:
-            return size_bytes
-        return self._sealer.sealed_size_bytes(size_bytes)
+    def _expected_size_bytes(self, size_bytes: int) -> int | None:
+        """What was announced, unless it is less than what has come: that body will be refused."""
+        announced = self._payload.size_bytes
+        if announced is None:
+            return None
+        announced = max(announced, size_bytes)
+        return announced if self._sealer is None else self._sealer.sealed_size_bytes(announced)
 
     def discard(self) -> None:
         """Leaves nothing behind, whether the blob was finished or failed half-way to it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ from rucket.store.blobs.layout import (
     decode_footer,
     encode_tail,
 )
+from rucket.store.blobs.packed import layout as packed_layout
+from rucket.store.blobs.packed import moved_layout
 from rucket.store.checkpoints import layout as checkpoint
 from rucket.store.log_cursors import decode_log_cursor, encode_log_cursor
 from rucket.store.wal import frame as wal_frame
@@ -221,6 +224,31 @@ def _check_checks(table: bytes, footer: Footer) -> None:
     assert encoded.data_size_bytes == footer.data_size_bytes
 
 
+def check_packed_segment_header(data: bytes) -> None:
+    """What a segment of packed blobs begins with."""
+    with suppress(*_REFUSALS):
+        header = packed_layout.decode_segment_header(data, "segment")
+        encoded = packed_layout.encode_segment_header(header)
+        assert packed_layout.decode_segment_header(encoded, "segment") == header
+
+
+def check_packed_record(data: bytes) -> None:
+    """What a packed blob begins with; its crc covers where it stands."""
+    with suppress(*_REFUSALS):
+        header = packed_layout.decode_record_header(data, bytes(range(6)), 4096, "record")
+        encoded = packed_layout.encode_record_header(header, bytes(range(6)), 4096)
+        again = packed_layout.decode_record_header(encoded, bytes(range(6)), 4096, "record")
+        assert replace(again, is_deleted=header.is_deleted) == header
+
+
+def check_moved_map(data: bytes) -> None:
+    """Where the blobs that were born in a segment are now."""
+    with suppress(*_REFUSALS):
+        places = moved_layout.decode_moved_map(data, bytes(range(6)), "map")
+        encoded = moved_layout.encode_moved_map(bytes(range(6)), places)
+        assert moved_layout.decode_moved_map(encoded, bytes(range(6)), "map") == places
+
+
 def check_hello(data: bytes) -> None:
     """The first message of a connection."""
     with suppress(ConnectionLostError, UnknownFormatError):
@@ -331,6 +359,8 @@ _BODY = bytes(StreamSealer(_RING.unwrap(_RECORD)).seal(b"body", is_last=True))
 _COMMANDS = _golden("command-*")
 _MESSAGES = tuple(commit_protocol.encode(1, 7, command) for command in _COMMANDS)
 
+_PACKED_SEGMENT = _golden("packed-segment*")[0]
+
 STORED_FORMATS = [
     Decoder("segment-header", check_segment_header, (_SEGMENT[: wal_frame.BLOCK_SIZE_BYTES],)),
     Decoder("frame", check_frame, (_FRAME,)),
@@ -351,6 +381,9 @@ STORED_FORMATS = [
     Decoder("backup-manifest", check_manifest, _golden("backup-manifest*")),
     Decoder("blob-tail", check_blob_tail, _golden("blob-tail*")),
     Decoder("log-cursor", check_log_cursor, _golden("log-cursor*")),
+    Decoder("packed-segment-header", check_packed_segment_header, (_PACKED_SEGMENT[:24],)),
+    Decoder("packed-record", check_packed_record, (_PACKED_SEGMENT[4096:8192],)),
+    Decoder("moved-map", check_moved_map, _golden("moved-map*")),
     Decoder("hello", check_hello, (commit_protocol.encode_hello(),)),
     Decoder("message", check_message, _MESSAGES),
     Decoder(

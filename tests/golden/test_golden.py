@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from rucket.daemon.key_register import decode_register
+from rucket.model.crc32c import crc32c
 from rucket.model.encryption import EncryptionRecord, decode_encryption_record
 from rucket.state import rows
 from rucket.state.commands import (
@@ -27,8 +28,19 @@ from rucket.state.commands import (
 )
 from rucket.state.outcomes import decode_outcome
 from rucket.store.blobs.layout import decode_checks, decode_footer
+from rucket.store.blobs.packed.layout import decode_record_header, decode_segment_header
+from rucket.store.blobs.packed.moved_layout import decode_moved_map
 from rucket.store.wal.recovery import read_frames
-from tests.golden.values import COMMANDS, ID, METADATA, OUTCOMES, golden_bytes
+from tests.golden.values import (
+    COMMANDS,
+    ID,
+    METADATA,
+    MOVED_PLACES,
+    OUTCOMES,
+    PACKED_BODIES,
+    PACKED_SEGMENT_ID,
+    golden_bytes,
+)
 
 _DIRECTORY = Path(__file__).parent / "files"
 _EARLIER = Path(__file__).parent / "earlier"
@@ -191,6 +203,31 @@ def test_an_encryption_record_of_then_reads_as_its_fields() -> None:
 
     assert record == EncryptionRecord(bytes(range(8)), ID, bytes(range(60)), 65_536)
     assert [key.id for key in keys] == ["0001020304050607", "f0f1f2f3f4f5f6f7"]
+
+
+def test_a_packed_segment_of_then_reads_as_its_records() -> None:
+    """Header, records and tombstone, through the reader of blobs."""
+    data = (_DIRECTORY / "packed-segment.v1").read_bytes()
+
+    assert decode_segment_header(data, "golden").segment_id == PACKED_SEGMENT_ID
+    offset = 4096
+    for body in PACKED_BODIES:
+        header = decode_record_header(
+            data[offset : offset + 4096], PACKED_SEGMENT_ID, offset, "golden"
+        )
+        start = offset + header.size_bytes
+        assert data[start : start + header.data_size_bytes] == body
+        assert header.checks == (crc32c(body),)
+        assert header.is_deleted == (b"deleted" in body)
+        offset += header.record_size_bytes
+    assert offset == len(data)
+
+
+def test_a_map_of_moved_blobs_of_then_reads_as_its_places() -> None:
+    """By the offset of birth."""
+    data = (_DIRECTORY / "moved-map.v1").read_bytes()
+
+    assert decode_moved_map(data, PACKED_SEGMENT_ID, "golden") == MOVED_PLACES
 
 
 def test_outcomes_of_then_read_as_they_were() -> None:

@@ -4,6 +4,7 @@ set. What their bytes are is in the files beside this one."""
 from __future__ import annotations
 
 from rucket.daemon.key_register import RegisteredKey, encode_register
+from rucket.model.crc32c import crc32c
 from rucket.model.encryption import EncryptionRecord, encode_encryption_record
 from rucket.model.records import (
     AccessKey,
@@ -57,7 +58,18 @@ from rucket.state.outcomes import (
     idle_row,
 )
 from rucket.store.backup_manifest import BackupManifest, encode_manifest
+from rucket.store.blobs.blob_ids import PackedBirth, packed_blob_id
 from rucket.store.blobs.layout import encode_tail
+from rucket.store.blobs.packed.layout import (
+    TOMBSTONE,
+    RecordHeader,
+    encode_record_header,
+    encode_segment_header,
+)
+from rucket.store.blobs.packed.layout import (
+    SegmentHeader as PackedSegmentHeader,
+)
+from rucket.store.blobs.packed.moved_layout import Place, encode_moved_map
 from rucket.store.checkpoints.layout import (
     CheckpointHeader,
     TableRow,
@@ -138,6 +150,24 @@ OUTCOMES: list[Outcome] = [
 ]
 
 
+PACKED_SEGMENT_ID = bytes(range(6))
+PACKED_BODIES = (b"a packed blob", b"one that was deleted", b"m" * 5000)
+MOVED_PLACES = {4096: Place(3, OTHER_ID[:6], 8192), 1 << 30: Place(3, ID[6:12], 4096)}
+
+
+def _packed_segment() -> bytes:
+    segment = encode_segment_header(PackedSegmentHeader(3, PACKED_SEGMENT_ID)).ljust(4096, b"\0")
+    for body in PACKED_BODIES:
+        blob_id = packed_blob_id(PackedBirth(3, PACKED_SEGMENT_ID, len(segment)))
+        header = RecordHeader(blob_id, len(body), 131_072, 1_790_000_000_000, (crc32c(body),))
+        encoded = encode_record_header(header, PACKED_SEGMENT_ID, len(segment))
+        if b"deleted" in body:
+            encoded = encoded[:4] + TOMBSTONE + encoded[12:]
+        record = encoded + body
+        segment += record.ljust(-(-len(record) // 4096) * 4096, b"\0")
+    return segment
+
+
 def golden_bytes() -> dict[str, bytes]:
     """Name of each golden file and what is in it."""
     header = SegmentHeader(3, 1001, 0x1122334455667788, 8192, 0xCAFEBABE)
@@ -148,6 +178,8 @@ def golden_bytes() -> dict[str, bytes]:
     frame, _ = encode_frame(entries, header.chain, 1000, header.salt)
     files = {
         "wal-segment.v1": header.encode() + frame,
+        "packed-segment.v1": _packed_segment(),
+        "moved-map.v1": encode_moved_map(PACKED_SEGMENT_ID, MOVED_PLACES),
         "blob-tail.v1": encode_tail(ID, 300_000, [1, 2, 0xFFFFFFFF]),
         "row-object.v1": rows.OBJECT.encode(METADATA),
         "row-content.v1": rows.CONTENT.encode(CONTENT),

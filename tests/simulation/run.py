@@ -87,6 +87,7 @@ class _Plan:
     disk_fails: bool
     inline_size_bytes_max: int
     log_segment_size_bytes: int
+    packed_size_bytes_max: int
 
     @classmethod
     def of(cls, seed: int) -> _Plan:
@@ -98,6 +99,7 @@ class _Plan:
             disk_fails=source.random() < 0.25,
             inline_size_bytes_max=source.choice((0, 300, 2048, 8192)),
             log_segment_size_bytes=source.choice((32 * 1024, 128 * 1024, 512 * 1024)),
+            packed_size_bytes_max=source.choice((0, 16 * 1024, 1024 * 1024)),
         )
 
 
@@ -126,6 +128,7 @@ class _Run:
             gateway_count=plan.gateway_count,
             inline_size_bytes_max=plan.inline_size_bytes_max,
             log_segment_size_bytes=plan.log_segment_size_bytes,
+            packed_size_bytes_max=plan.packed_size_bytes_max,
             processes_may_fail=plan.disk_fails,
         )
         self._world = World(seed, trace, sabotage.settings(settings))

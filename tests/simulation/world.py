@@ -23,10 +23,16 @@ from rucket.model.errors import (
 )
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
+from rucket.service.compaction import PacedCompaction, named_blobs
 from rucket.service.garbage import collect_garbage
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
 from rucket.state.placement import SingleNodePlacement
+from rucket.store.blobs.blob_ids import packed_id_prefix
+from rucket.store.blobs.device_blobs import DeviceBlobs
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.packed.compactor import Compactor
+from rucket.store.blobs.packed.packed_blobs import PackedBlobs
+from rucket.store.blobs.packed.segment_writer import WriterPorts
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 from rucket.wire.sigv4.signer import SigningCredentials
@@ -35,11 +41,13 @@ from tests.simulator.errors import SimulationError
 from tests.simulator.machine import SimulatedMachine
 from tests.simulator.process import Process, SimulatedClock, SimulatedRandom, SimulatedTasks
 from tests.simulator.scheduler import Scheduler
+from tests.simulator.threads import SimulatedThreads
 from tests.simulator.transport import SimulatedNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from rucket.ports.disk import Disk
     from rucket.ports.index import Index
     from rucket.ports.log import Log
     from rucket.ports.tasks import Promise
@@ -57,6 +65,8 @@ LOG_DIRECTORY = "/data/log"
 BLOB_DIRECTORY = "/data/blobs"
 NODE_ENDPOINT = "/data/node.sock"
 _CLOCK_STEP_MS_MAX = 20_000
+_DEAD_RATIO_MIN = 0.3
+_COMPACTION_BYTES_PER_S = 64 * 1024 * 1024
 _RESTART_DELAY_S_MAX = 0.2
 _FAILURES_IN_A_ROW_MAX = 20
 _EXPECTED_ENDS = (LogFailedError, DeviceError, StorageFullError)
@@ -84,6 +94,9 @@ class WorldSettings:
     garbage_interval_s: float = 0.1
     commit_timeout_s: float = 5.0
     inline_size_bytes_max: int = 2048
+    packed_size_bytes_max: int = 0
+    packed_segment_size_bytes: int = 64 * 1024
+    compaction_rest_s: float = 2.0
     wrap_log: LogWrapper = lambda log: log
     wrap_index: IndexWrapper = lambda index: index
     gateways_wait_for_node: bool = True
@@ -116,6 +129,16 @@ class _Observer:
         """See `RequestObserver.crashed`."""
         if not (self._settings.processes_may_fail and isinstance(error, DeviceError)):
             raise ProcessFailedError(f"{operation} crashed: {error!r}") from error
+
+
+class _Unobserved:
+    """A `CompactionObserver` that isn't interested."""
+
+    def surveyed(self, segment_count: int, live_bytes: int, dead_bytes: int) -> None:
+        """See `CompactionObserver.surveyed`."""
+
+    def compacted(self, copied_bytes: int, freed_bytes: int) -> None:
+        """See `CompactionObserver.compacted`."""
 
 
 class Role:
@@ -210,7 +233,7 @@ class World:
         """Makes the directories that are there before anything runs."""
         setup = self.machine.start("setup")
         disk = self.machine.device.attach(setup)
-        FileBlobs(disk, BLOB_DIRECTORY, 0, SimulatedRandom(self.scheduler, "setup")).prepare()
+        self._blobs(disk, setup).prepare()
         setup.kill()
 
     def start(self) -> None:
@@ -292,6 +315,27 @@ class World:
 
     async def _run_maintenance(self, process: Process) -> None:
         gateway = self._make_gateway(process)
+        ended = gateway.tasks.promise()
+        gateway.tasks.spawn(_tell_failure(self._collect_often(gateway), ended), "garbage")
+        gateway.tasks.spawn(_tell_failure(self._compact_often(gateway, process), ended), "compact")
+        await ended
+
+    async def _compact_often(self, gateway: Gateway, process: Process) -> None:
+        disk = self.machine.device.attach(process)
+        compactor = Compactor(
+            self._blobs(disk, process).packed,
+            self.machine.clock,
+            lambda segment_id: named_blobs(gateway.index, packed_id_prefix(0, segment_id)),
+            _DEAD_RATIO_MIN,
+            _Unobserved(),
+        )
+        paced = PacedCompaction(
+            gateway.tasks, [compactor], _COMPACTION_BYTES_PER_S, self.settings.compaction_rest_s
+        )
+        while True:
+            await gateway.tasks.sleep(await paced.step())
+
+    async def _collect_often(self, gateway: Gateway) -> None:
         while True:
             try:
                 await collect_garbage(gateway)
@@ -309,13 +353,25 @@ class World:
         return Gateway(
             index=self.machine.index_file.open(process),
             commits=commits,
-            blobs=FileBlobs(self.machine.device.attach(process), BLOB_DIRECTORY, 0, random),
+            blobs=self._blobs(self.machine.device.attach(process), process),
             tasks=tasks,
             clock=self.machine.clock,
             random=random,
             settings=self._service_settings(),
             placement=SingleNodePlacement("simulated"),
         )
+
+    def _blobs(self, disk: Disk, process: Process) -> DeviceBlobs:
+        random = SimulatedRandom(self.scheduler, f"{process.name}/blobs")
+        packed = PackedBlobs(
+            WriterPorts(disk, random, SimulatedThreads(process)),
+            self.machine.clock,
+            f"{BLOB_DIRECTORY}/packed",
+            0,
+            self.settings.packed_segment_size_bytes,
+        )
+        files = FileBlobs(disk, BLOB_DIRECTORY, 0, random)
+        return DeviceBlobs(files, packed, self.settings.packed_size_bytes_max)
 
     def gateway_of_clients(self) -> Gateway:
         """A gateway in the clients' process: looks at the machine from outside, for checks."""

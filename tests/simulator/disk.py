@@ -39,6 +39,7 @@ class Inode:
         self.contents = FileContents()
         self.modified_ms = modified_ms
         self.open_count = 0
+        self.locked_by: SimulatedFile | None = None
 
 
 @dataclass(slots=True)
@@ -214,6 +215,14 @@ class SimulatedFile:
             self._device.take_room(self._inode, missing, self._path)
             self._inode.contents.extend(size_bytes)
 
+    def try_lock(self) -> bool:
+        """See `File.try_lock`."""
+        self._begin("try to lock")
+        if self._inode.locked_by not in (None, self):
+            return False
+        self._inode.locked_by = self
+        return True
+
     def size_bytes(self) -> int:
         """See `File.size_bytes`."""
         self._begin("size")
@@ -235,6 +244,8 @@ class SimulatedFile:
     def _close(self) -> None:
         if self._open:
             self._open = False
+            if self._inode.locked_by is self:
+                self._inode.locked_by = None
             self._inode.open_count -= 1
             self._device.give_back_if_unused(self._inode)
 

@@ -176,6 +176,11 @@ class Client:
         """Does one round of the maintenance process's work."""
         await collect_garbage(self._gateway)
 
+    async def compact(self) -> None:
+        """Lets the compactor go over all segments."""
+        while await self._gateway.tasks.run_blocking(self._node.compactor.step):
+            pass
+
     async def checkpoint(self) -> None:
         """Does what the node does every now and then."""
         await self._node.store.checkpoint()

@@ -11,13 +11,17 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.simulator.process import SimulatedTasks
+from tests.simulator.threads import SimulatedThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.simulator.process import Process
+
 T = TypeVar("T")
 
 _here = threading.local()
+_THREAD_DELAY_S = 0.0005
 
 
 class _Strand:
@@ -58,6 +62,26 @@ def take_turns() -> None:
     strand = getattr(_here, "strand", None)
     if isinstance(strand, _Strand):
         strand.stop()
+
+
+class InterleavedThreads(SimulatedThreads):
+    """The `Threads` port for work that takes turns: who waits lets others go on."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process, take_turns, self._start_strand)
+
+    def _start_strand(self, work: Callable[[], None]) -> None:
+        process = self._process
+        strand = _Strand(work)
+
+        def go_on() -> None:
+            process.scheduler.run_work(process, strand.go_on)
+            if strand.error is not None and process.alive:
+                raise strand.error
+            if not strand.is_done:
+                process.scheduler.call_later(_THREAD_DELAY_S, go_on, process)
+
+        process.scheduler.call_later(_THREAD_DELAY_S, go_on, process)
 
 
 class InterleavedTasks(SimulatedTasks):

@@ -16,6 +16,7 @@ from rucket.state.commands import DeleteObject, PutObject, decode_command
 from rucket.state.outcomes import RecentOutcomes
 from rucket.state.rows import find_object_with_content
 from rucket.store.blobs.file_blobs import FileBlobWriter
+from rucket.store.blobs.packed.compactor import Compactor
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 from tests.simulation.sabotage import EagerLog
@@ -24,7 +25,7 @@ from tests.storage.node import Wiring
 from tests.storage.sync_sites import Site, SyncWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rucket.model.errors import OperatingError
     from rucket.model.records import Record
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from rucket.ports.index import Index
     from rucket.service.gateway import Gateway
     from rucket.state.outcomes import Outcome
+    from rucket.store.blobs.packed.compactor import _Copies
+    from rucket.store.blobs.packed.segment_contents import SegmentContents
 
     Call = Callable[[], None]
     Decide = Callable[[Site, Call], None]
@@ -309,6 +312,24 @@ class RashWal(Wal):
         super()._start_segment(room_bytes)
 
 
+class HastyCompactor(Compactor):
+    """Has maps lead to copies that aren't durable."""
+
+    def _make_durable(self, copies: _Copies) -> None:
+        pass
+
+
+class DiscardingCompactor(Compactor):
+    """Removes a segment before the maps lead to the copies."""
+
+    def _map(self, segment_id: bytes, contents: SegmentContents, copies: _Copies) -> Iterator[int]:
+        super()._remove(segment_id)
+        return super()._map(segment_id, contents, copies)
+
+    def _remove(self, segment_id: bytes) -> None:
+        pass
+
+
 ORDERINGS = (
     Mutant("says that what isn't synced is", Wiring(wal=BoastfulWal), "never"),
     Mutant(
@@ -348,6 +369,16 @@ ORDERINGS = (
         "removes blobs before their overwrite is durable",
         Wiring(gateway=_garbage_removed_first),
         "overwrite",
+    ),
+    Mutant(
+        "has maps lead to copies before they are durable",
+        Wiring(compactor=HastyCompactor),
+        "compaction",
+    ),
+    Mutant(
+        "removes a segment before maps lead to its copies",
+        Wiring(compactor=DiscardingCompactor),
+        "compaction",
     ),
     Mutant(
         "recovers without writing the last frame again",

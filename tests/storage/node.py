@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 
 from rucket.model.names import BlobId
 from rucket.ports.index import Table
+from rucket.service.compaction import named_blobs
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, part_row_key
+from rucket.store.blobs.blob_ids import packed_id_prefix
+from rucket.store.blobs.device_blobs import DeviceBlobs
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.packed.compactor import Compactor
+from rucket.store.blobs.packed.packed_blobs import PackedBlobs
+from rucket.store.blobs.packed.segment_writer import WriterPorts
 from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
 from rucket.store.rebuilding import CheckpointSource
 from rucket.store.store import Store
@@ -22,13 +28,15 @@ from rucket.store.sync_strategy import ALWAYS, SyncStrategy
 from rucket.store.wal.wal import Wal
 from tests.simulation.final_checks import check_rows
 from tests.simulator.process import SimulatedClock, SimulatedRandom, SimulatedTasks
+from tests.simulator.threads import SimulatedThreads
 from tests.storage.checkpoints import check_rebuilding
-from tests.storage.interleaving import InterleavedTasks
+from tests.storage.interleaving import InterleavedTasks, InterleavedThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rucket.model.records import Content, Record
+    from rucket.ports.clock import Clock
     from rucket.ports.disk import Disk
     from rucket.ports.index import Index, Snapshot
     from rucket.ports.log import Log
@@ -40,6 +48,7 @@ LOG_DIRECTORY = "/data/log"
 BLOB_DIRECTORY = "/data/blobs"
 CHECKPOINT_DIRECTORY = "/data/checkpoints"
 BLOB_DIRECTORIES = tuple(f"{BLOB_DIRECTORY}/files/{number:02x}" for number in range(2))
+PACKED_DIRECTORY = f"{BLOB_DIRECTORY}/packed"
 DIRECTORIES = (
     "/",
     "/data",
@@ -47,10 +56,14 @@ DIRECTORIES = (
     BLOB_DIRECTORY,
     f"{BLOB_DIRECTORY}/files",
     *BLOB_DIRECTORIES,
+    PACKED_DIRECTORY,
+    f"{PACKED_DIRECTORY}/0",
+    f"{PACKED_DIRECTORY}/moved",
 )
 BUCKET = "bucket"
 BUCKET_KEY = "bucket:"
 INLINE_SIZE_BYTES_MAX = 300
+_DEAD_RATIO_MIN = 0.3
 
 
 def part_key(upload_id: bytes, part_number: int) -> str:
@@ -76,7 +89,7 @@ class Wiring:
 
     Attributes:
         disk, log, gateway: wrap a port, or the ports of a gateway.
-        wal, store: the classes.
+        wal, store, compactor: the classes.
     """
 
     disk: Callable[[Disk], Disk] = _same_disk
@@ -84,6 +97,7 @@ class Wiring:
     gateway: Callable[[Gateway], Gateway] = _same_gateway
     wal: type[Wal] = Wal
     store: type[Store] = Store
+    compactor: type[Compactor] = Compactor
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,8 @@ class Layout:
         is_interleaved: whether blocking work takes turns at every disk operation.
         sync: when the log is synced.
         has_checkpoints: whether the log is kept for checkpoints, and they are judged.
+        packed_size_bytes_max: blobs of up to this size are packed; 0: none.
+        packed_segment_size_bytes: of their segments.
     """
 
     segment_size_bytes: int = 16 * 1024
@@ -101,6 +117,8 @@ class Layout:
     is_interleaved: bool = False
     sync: SyncStrategy = ALWAYS
     has_checkpoints: bool = False
+    packed_size_bytes_max: int = 0
+    packed_segment_size_bytes: int = 12 * 1024
 
 
 class _Random(SimulatedRandom):
@@ -110,6 +128,16 @@ class _Random(SimulatedRandom):
         """See `Random.token_bytes`."""
         token = super().token_bytes(size_bytes)
         return bytes([token[0] % len(BLOB_DIRECTORIES)]) + token[1:]
+
+
+class _Unobserved:
+    """A `CompactionObserver` that isn't interested."""
+
+    def surveyed(self, segment_count: int, live_bytes: int, dead_bytes: int) -> None:
+        """See `CompactionObserver.surveyed`."""
+
+    def compacted(self, copied_bytes: int, freed_bytes: int) -> None:
+        """See `CompactionObserver.compacted`."""
 
 
 class _Commits:
@@ -170,9 +198,7 @@ class Node:
                 Gateway(
                     index=self.index,
                     commits=_Commits(self.store),
-                    blobs=FileBlobs(
-                        disk, BLOB_DIRECTORY, 0, _Random(self.scheduler, f"blobs-{number}")
-                    ),
+                    blobs=self._blobs(disk, clock, layout, f"blobs-{number}"),
                     tasks=self.tasks,
                     clock=clock,
                     random=_Random(self.scheduler, f"gateway-{number}"),
@@ -182,6 +208,31 @@ class Node:
             )
             for number in range(layout.gateway_count)
         ]
+        self.compactor = wiring.compactor(
+            self._blobs(disk, clock, layout, "compaction").packed,
+            clock,
+            lambda segment_id: named_blobs(self.index, packed_id_prefix(0, segment_id)),
+            _DEAD_RATIO_MIN,
+            _Unobserved(),
+        )
+
+    def _blobs(self, disk: Disk, clock: Clock, layout: Layout, name: str) -> DeviceBlobs:
+        """Those of one process."""
+        random = _Random(self.scheduler, name)
+        threads = (
+            InterleavedThreads(self.process)
+            if layout.is_interleaved
+            else SimulatedThreads(self.process)
+        )
+        packed = PackedBlobs(
+            WriterPorts(disk, random, threads),
+            clock,
+            PACKED_DIRECTORY,
+            0,
+            layout.packed_segment_size_bytes,
+        )
+        files = FileBlobs(disk, BLOB_DIRECTORY, 0, random)
+        return DeviceBlobs(files, packed, layout.packed_size_bytes_max)
 
     def recover(self) -> None:
         """Opens log and index, as a node that starts does."""

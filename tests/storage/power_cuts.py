@@ -6,7 +6,7 @@ What must hold of every state that a cut, a ``kill -9`` or a refused sync may le
 - every answered operation is there, every other one is there whole or absent, and what a client
   has read before stays true (`tests.storage.claims`);
 - every byte that a row names can be read and is verified, and rows agree with one another;
-- the store takes new commits;
+- the store takes new commits, and packed blobs can be compacted;
 - and all of that again after a second cut, at any moment of the recovery or of what follows.
 """
 
@@ -75,7 +75,9 @@ def default_plan(workload: Workload) -> Plan:
     """Every cut, and a second one of some recoveries."""
     is_cut_twice = workload.name in CUT_TWICE
     return Plan(
-        Thoroughness(single_sectors=workload.has_few_sectors),
+        Thoroughness(
+            single_sectors=workload.has_few_sectors, every_commit=workload.has_few_sectors
+        ),
         second_cut_rate=0.1 if is_cut_twice else 0.01,
         second_cut_rate_after_kill=1.0 if is_cut_twice else 0.05,
     )
@@ -179,7 +181,9 @@ def come_back(life: Life, name: str, claims: Claims) -> Recording:
     write_id = f"after {len(name)}"
 
     async def commit_something(life: Life) -> None:
-        await life.client().put(NEW_KEY, write_id, NEW_SIZE_BYTES)
+        client = life.client()
+        await client.put(NEW_KEY, write_id, NEW_SIZE_BYTES)
+        await client.compact()
 
     try:
         life.node.recover()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.storage.claims import Claims
 
-_READING = ("read", "open", "list", "size", "look", "free", "create unnamed", "go on")
+_READING = ("read", "open", "list", "size", "look", "free", "create unnamed", "try", "go on")
 _ALL_IS_DONE_AFTER_S = 1.0
 _PAUSE_S = 0.0001
 

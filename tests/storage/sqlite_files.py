@@ -181,6 +181,7 @@ class _SyncedFile:
         self.write_at = file.write_at
         self.read_at = file.read_at
         self.read_cached_at = file.read_cached_at
+        self.try_lock = file.try_lock
         self.allocate = file.allocate
         self.size_bytes = file.size_bytes
         self.link = file.link

@@ -117,6 +117,7 @@ class _WatchedFile:
         self.read_at = file.read_at
         self.read_cached_at = file.read_cached_at
         self.allocate = file.allocate
+        self.try_lock = file.try_lock
         self.size_bytes = file.size_bytes
         self.link = file.link
         self.close = file.close

@@ -30,14 +30,24 @@ from tests.storage.workloads import WORKLOADS
 
 SITES = [
     site
-    for site in sites_in_source("store/wal", "store/blobs/file_blobs.py", "store/checkpoints")
+    for site in sites_in_source(
+        "store/wal", "store/blobs/file_blobs.py", "store/blobs/packed", "store/checkpoints"
+    )
     # Only repairs and restores call it: `test_replacement_cuts` has its mutants.
     if not site.function.startswith("rucket.store.wal.beginning.")
 ]
 EQUIVALENT = frozenset({"rucket.store.wal.segment_files.SegmentFiles.make_spare:sync_data"})
 MUTANTS = {mutant.name: mutant for mutant in (*map(without, SITES), *ORDERINGS)}
 
-ORDER = ("put blob", "rotation", "checkpoint", "index checkpoints", "overwrite")
+ORDER = (
+    "put blob",
+    "put packed",
+    "compaction",
+    "rotation",
+    "checkpoint",
+    "index checkpoints",
+    "overwrite",
+)
 LAST = ("put streamed blob",)
 PLAN = Plan(
     Thoroughness(single_sectors=False, mixture_count=1, every_commit=False),
@@ -83,7 +93,7 @@ def test_every_sync_is_reached() -> None:
         call()
 
     wiring = Wiring(disk=lambda disk: SyncWatcher(disk, watch))
-    for name in ("put blob", "checkpoint", "rotation", "index checkpoints"):
+    for name in ("put blob", "checkpoint", "rotation", "index checkpoints", "compaction"):
         workload = WORKLOADS[name]
         Search(wiring, workload.layout, QUICK_PLAN).go_through(workload.record(wiring))
 

@@ -256,6 +256,85 @@ async def _checkpoint_in_between(life: Life) -> None:
     await client.delete("k2")
 
 
+async def _before_packed_overwrites(life: Life) -> None:
+    client = life.client()
+    for number in range(5):
+        await client.put(f"p{number}", f"p{number}", _BLOB)
+    await client.checkpoint()
+
+
+async def _put_packed(life: Life) -> None:
+    client = life.client()
+    await client.put("a", "a1", _BLOB)
+    await client.put("b", "b1", 6000)
+    await client.put("a", "a2", _BLOB)
+    await client.put("c", "c1", _BLOB)
+    await client.read("c")
+
+
+async def _packed_garbage(life: Life) -> None:
+    client = life.client()
+    await client.put("p0", "p0x", _INLINE)
+    await client.delete("p1")
+    await client.collect_garbage()
+    await client.put("p2", "p2x", _BLOB)
+    await client.collect_garbage()
+
+
+async def _compaction(life: Life) -> None:
+    client = life.client()
+    await client.delete("p0")
+    await client.delete("p2")
+    await client.collect_garbage()
+    await client.compact()
+    await client.read("p1")
+    await client.put("p1", "p1x", _BLOB)
+
+
+async def _before_second_compaction(life: Life) -> None:
+    await _before_packed_overwrites(life)
+    client = life.client()
+    for number in (0, 2):
+        await client.delete(f"p{number}")
+    await client.collect_garbage()
+    await client.compact()
+    await client.checkpoint()
+
+
+async def _second_compaction(life: Life) -> None:
+    client = life.client()
+    await client.delete("p1")
+    await client.collect_garbage()
+    await client.compact()
+    await client.read("p3")
+    await client.delete("p3")
+    await client.collect_garbage()
+    await client.compact()
+
+
+async def _compaction_beside_writes(life: Life) -> None:
+    async def write(client: Client, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            await client.put(key, f"{key}w", _BLOB)
+        await client.read(keys[0])
+        await client.delete(keys[0])
+
+    async def upkeep(client: Client) -> None:
+        for _ in range(2):
+            await client.collect_garbage()
+            await client.compact()
+
+    spawn = life.node.tasks.spawn
+    running = [
+        spawn(write(life.client(0), ("p0", "p2")), "first"),
+        spawn(write(life.client(1), ("p1", "p4")), "second"),
+        spawn(upkeep(life.client(0)), "upkeep"),
+    ]
+    for task in running:
+        await task
+
+
+_PACKED = Layout(packed_size_bytes_max=8192)
 _TINY = Layout(segment_size_bytes=12 * 1024)
 _PERIODIC = SyncStrategy(SyncMode.PERIODIC, period_s=0.1)
 _THRESHOLD = SyncStrategy(SyncMode.THRESHOLD, threshold_operations=3, idle_s=0.2)
@@ -288,6 +367,31 @@ WORKLOADS = {
             _two_gateways,
             _before_overwrites,
             Layout(segment_size_bytes=12 * 1024, gateway_count=2, is_interleaved=True),
+        ),
+        Workload("put packed", _put_packed, layout=_PACKED, has_few_sectors=False),
+        Workload(
+            "packed garbage",
+            _packed_garbage,
+            _before_packed_overwrites,
+            _PACKED,
+            has_few_sectors=False,
+        ),
+        Workload(
+            "compaction", _compaction, _before_packed_overwrites, _PACKED, has_few_sectors=False
+        ),
+        Workload(
+            "second compaction",
+            _second_compaction,
+            _before_second_compaction,
+            _PACKED,
+            has_few_sectors=False,
+        ),
+        Workload(
+            "compaction beside writes",
+            _compaction_beside_writes,
+            _before_packed_overwrites,
+            replace(_PACKED, gateway_count=2, is_interleaved=True),
+            has_few_sectors=False,
         ),
         Workload(
             "checkpoints beside writes",

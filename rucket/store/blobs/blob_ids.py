@@ -85,6 +85,11 @@ def packed_blob_id(birth: PackedBirth) -> BlobId:
     return _checked(_PACKED.pack(BlobKind.PACKED, birth.device_number, birth.segment_id, place))
 
 
+def packed_id_prefix(device_number: int, segment_id: bytes) -> bytes:
+    """What the ids of all blobs begin with whose records were first written in a segment."""
+    return bytes([BlobKind.PACKED, device_number]) + segment_id
+
+
 def birth_of(blob_id: bytes) -> Birth | None:
     """Where a blob was first written; None for an id of format 1."""
     kind = blob_id[0]

@@ -107,19 +107,21 @@ class FileBlobs:
     def list_ids(self, after: BlobId | None, limit: int) -> list[tuple[BlobId, int]]:
         """See `Blobs.list_ids`."""
         present = set(self._disk.list_directory(self._directory))
-        new_prefix = bytes([BlobKind.FILE, self._device_number])
         walks = [self._walk(self._directory, present, b"", after)]
         if _FILES in present:
             directory = posixpath.join(self._directory, _FILES)
             present = set(self._disk.list_directory(directory))
-            walks.append(self._walk(directory, present, new_prefix, after))
+            # Of packed blobs, those that a restore has made, or that came back from quarantine.
+            for kind in (BlobKind.FILE, BlobKind.PACKED):
+                prefix = bytes([kind, self._device_number])
+                walks.append(self._walk(directory, present, prefix, after))
         return list(itertools.islice(heapq.merge(*walks), limit))
 
     def _walk(
         self, directory: str, present: set[str], prefix: bytes, after: BlobId | None
     ) -> Iterator[tuple[BlobId, int]]:
-        """The blobs in the directories below one that are `present`, in order: all their ids begin
-        with `prefix`, the byte behind it says in which they are.
+        """The blobs in the directories below one that are `present` whose ids begin with `prefix`,
+        in order: the byte behind it says in which they are.
         """
         first = 0
         if after is not None and after[: len(prefix)] >= prefix:
@@ -129,6 +131,8 @@ class FileBlobs:
                 continue
             subdirectory = f"{directory}/{number:02x}"
             for name in self._disk.list_directory(subdirectory):
+                if not name.startswith(prefix.hex()):
+                    continue
                 try:
                     blob_id = BlobId(bytes.fromhex(name))
                     if len(blob_id) == ID_SIZE_BYTES and (after is None or blob_id > after):

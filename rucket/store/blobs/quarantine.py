@@ -15,10 +15,12 @@ import contextlib
 import posixpath
 from typing import TYPE_CHECKING
 
+from rucket.store.blobs.blob_ids import PackedBirth, birth_of
+
 if TYPE_CHECKING:
     from rucket.model.names import BlobId
     from rucket.ports.disk import Disk
-    from rucket.store.blobs.file_blobs import FileBlobs
+    from rucket.store.blobs.device_blobs import DeviceBlobs
 
 _REPORT_SUFFIX = ".json"
 
@@ -32,7 +34,7 @@ class FileQuarantine:
         directory: of the quarantine, on the same device; made when it is needed.
     """
 
-    def __init__(self, disk: Disk, blobs: FileBlobs, directory: str) -> None:
+    def __init__(self, disk: Disk, blobs: DeviceBlobs, directory: str) -> None:
         self._disk = disk
         self._blobs = blobs
         self._directory = directory
@@ -55,25 +57,36 @@ class FileQuarantine:
             StorageFullError, DeviceError: it could not be done; the blob is where it was.
         """
         self._disk.make_directory(self._directory)
-        source = self._blobs.path(blob_id)
         target = posixpath.join(self._directory, blob_id.hex())
-        self._write_report(target + _REPORT_SUFFIX, report)
+        self._write(target + _REPORT_SUFFIX, report)
         try:
-            self._disk.rename(source, target)
+            if isinstance(birth_of(blob_id), PackedBirth):
+                self._take_out(blob_id, target)
+            else:
+                self._rename(self._blobs.files.path(blob_id), target)
         except FileNotFoundError:
             self._disk.remove(target + _REPORT_SUFFIX)
             raise
-        self._disk.sync_directory(self._directory)
-        self._disk.sync_directory(posixpath.dirname(source))
         return target
 
-    def _write_report(self, path: str, report: bytes) -> None:
+    def _rename(self, source: str, target: str) -> None:
+        self._disk.rename(source, target)
+        self._disk.sync_directory(self._directory)
+        self._disk.sync_directory(posixpath.dirname(source))
+
+    def _take_out(self, blob_id: BlobId, target: str) -> None:
+        packed = self._blobs.packed
+        self._write(target, packed.salvage(blob_id))
+        self._disk.sync_directory(self._directory)
+        packed.delete(blob_id)
+
+    def _write(self, path: str, data: bytes) -> None:
         # One may be there: of a move that a crash came in between.
         with contextlib.suppress(FileNotFoundError):
             self._disk.remove(path)
         file = self._disk.create(path)
         try:
-            file.write_at(0, [report])
+            file.write_at(0, [data])
             file.sync_data()
         finally:
             file.close()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WAIT_S = 30.0
 CYCLE_DAYS = 1 / 86_400  # a second
 BODY = bytes(range(256)) * 4096
+HEADERS_SIZE_BYTES = 4096 + 52 + 8 * 4  # of the segment and its first record
 
 
 def _wait_for(condition: Callable[[], object]) -> None:
@@ -70,16 +71,22 @@ def _verify(data_dir: Path) -> tuple[int, list[str]]:
     return ran.returncode, [problem["detail"] for problem in problems]
 
 
-def test_a_damaged_blob_is_taken_out_of_reach_and_reported(tmp_path: Path) -> None:
-    """Reads fail from the first moment on; the file and a report are in quarantine; other objects
-    are served; `rucket verify` says what is lost.
+@pytest.mark.parametrize(
+    ("blob_size_bytes_max", "files"), [(0, "files/*/*"), (len(BODY), "packed/?/*.seg")]
+)
+def test_a_damaged_blob_is_taken_out_of_reach_and_reported(
+    tmp_path: Path, blob_size_bytes_max: int, files: str
+) -> None:
+    """Reads fail from the first moment on; the file, or what it would have been, and a report are
+    in quarantine; other objects are served; `rucket verify` says what is lost.
     """
     scrub = {"cycle_days": CYCLE_DAYS, "max_bytes_per_s": 1 << 30}
-    with RucketProcess(tmp_path, {"storage": {"scrub": scrub}}) as server:
+    packed = {"blob_size_bytes_max": blob_size_bytes_max}
+    with RucketProcess(tmp_path, {"storage": {"scrub": scrub, "packed": packed}}) as server:
         s3 = _client(server)
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="damaged", Body=BODY)
-        before = set(server.data_dir.glob("blobs/files/*/*"))
+        before = set(server.data_dir.glob(f"blobs/{files}"))
         s3.put_object(Bucket="bucket", Key="whole", Body=BODY)
         _wait_for(lambda: _metric(server, "rucket_scrub_blobs_verified_total") >= 2)
         assert _metric(server, "rucket_scrub_errors_total") == 0
@@ -88,19 +95,19 @@ def test_a_damaged_blob_is_taken_out_of_reach_and_reported(tmp_path: Path) -> No
 
         with pytest.raises(ClientError, match="InternalError"):
             s3.get_object(Bucket="bucket", Key="damaged", Range="bytes=500000-500010")
-        kept = server.data_dir / "quarantine" / path.name
-        _wait_for(kept.exists)
+        quarantine = server.data_dir / "quarantine"
         _wait_for(lambda: _metric(server, 'rucket_scrub_errors_total{kind="blob_corrupt"}'))
         with pytest.raises(ClientError, match="InternalError"):
             s3.get_object(Bucket="bucket", Key="damaged", Range="bytes=0-10")
         assert s3.get_object(Bucket="bucket", Key="whole")["Body"].read() == BODY
         _wait_for(lambda: _metric(server, "rucket_scrub_last_cycle_completed"))
         assert _verify(server.data_dir) == (2, [])
+    (kept,) = (found for found in quarantine.iterdir() if not found.suffix)
     report = json.loads(kept.with_suffix(".json").read_text())
 
     assert [user["key"] for user in report["used_by"]] == ["damaged"]
     assert "used by bucket/damaged" in server.log_tail(200)
     assert _verify(server.data_dir) == (1, ["it is missing"])
-    kept.rename(path)
-    _damage(path, 500_000)
+    _damage(kept, 500_000 - (0 if path.name == kept.name else HEADERS_SIZE_BYTES))
+    kept.rename(server.data_dir / "blobs" / "files" / kept.name[4:6] / kept.name)
     assert _verify(server.data_dir) == (0, [])

@@ -14,7 +14,7 @@ from rucket.model.errors import CorruptionError, DeviceError, RucketError
 from rucket.model.names import BlobId
 from rucket.runtime.system import SystemRandom
 from rucket.store.blobs.blob_ids import BlobKind, PackedBirth, new_file_blob_id, packed_blob_id
-from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.file_blobs import FileBlobs, FileBlobWriter
 from rucket.store.blobs.layout import BLOCK_SIZE_BYTES, encode_tail
 
 _OLD_ID = BlobId(bytes(range(16)))
@@ -204,3 +204,22 @@ def test_a_directory_that_is_missing_is_a_device_error_or_missing(tmp_path: Path
     blobs = FileBlobs(OsDisk(), str(tmp_path / "nowhere"), 0, SystemRandom())
     with pytest.raises((DeviceError, FileNotFoundError)):
         blobs.create("STANDARD", 1)
+
+
+def test_packed_blobs_that_became_files_are_listed_in_the_order_of_ids(tmp_path: Path) -> None:
+    """A restore makes a file of each blob, whatever it was before."""
+    blobs = _prepared(tmp_path, 3)
+    ids = [_write(blobs, [b"x"])[0] for _ in range(5)]
+    for place in range(5):
+        birth = PackedBirth(3, bytes([255 - place * 50]) * 6, 4096)
+        packed_id = packed_blob_id(birth)
+        writer = FileBlobWriter(OsDisk(), blobs.path(packed_id), packed_id, None)
+        writer.write(b"x")
+        ids.append(writer.finish())
+
+    listed: list[BlobId] = []
+    while page := blobs.list_ids(listed[-1] if listed else None, 3):
+        listed.extend(blob_id for blob_id, _ in page)
+
+    assert listed == sorted(ids)
+    assert blobs.open(ids[-1]).size_bytes == 1

@@ -31,7 +31,7 @@ from tests.storage.workloads import WORKLOADS
 SITES = [
     site
     for site in sites_in_source(
-        "store/wal", "store/blobs/file_blobs.py", "store/blobs/packed", "store/checkpoints"
+        "store/wal", "store/blobs/file_blobs.py", "store/blobs/packed", "store/checkpoints/files.py"
     )
     # Only repairs and restores call it: `test_replacement_cuts` has its mutants.
     if not site.function.startswith("rucket.store.wal.beginning.")

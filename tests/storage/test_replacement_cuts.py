@@ -11,6 +11,9 @@ import pytest
 
 from rucket.daemon.offline_acceptance import begin_log_behind
 from rucket.model.errors import CorruptionError
+from rucket.state.rows import put_applied_position
+from rucket.store.checkpoints.files import list_checkpoints, write_checkpoint
+from rucket.store.checkpoints.keeping import forget_checkpoints_after
 from rucket.store.index.replacement import finish_replacement, replace_index, unfinished_path
 from rucket.store.wal.inspection import segment_names
 from rucket.store.wal.reading import LogExtent, log_extent
@@ -18,6 +21,7 @@ from tests.storage.images import Camera, Image, blank_image, restore
 from tests.storage.power_cuts import LostError
 from tests.storage.survivors import Thoroughness, after_kill, after_power_cut
 from tests.storage.sync_sites import Site, SyncWatcher, sites_in_source
+from tests.unit.fakes import FakeIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +36,12 @@ _INDEX = "/index/index.db"
 _OLD = {"index.db": b"old" * 3000, "index.db-wal": b"the old one's WAL"}
 _NEW = {"index.db": b"new" * 2000}
 _THOROUGHNESS = Thoroughness(mixture_count=5)
+_CHECKPOINTS = "/checkpoints"
 _LOG, _REPLACED = "/wal", "/wal-replaced"
 _SEGMENTS = {f"{number:010}.wal": b"segment %d" % number for number in (3, 4)}
 
 SITES = sites_in_source("store/index/replacement.py")
+KEEPING_SITES = sites_in_source("store/checkpoints/keeping.py")
 LOG_SITES = sites_in_source("store/wal/beginning.py")
 EQUIVALENT = SITES[2]
 """The sync after the new index has got its name: without it, who comes next carries on once more.
@@ -192,3 +198,43 @@ def test_each_sync_of_a_new_log_is_needed(site: Site) -> None:
     """One that is left out is caught."""
     with pytest.raises((LostError, CorruptionError)):
         _begin_everywhere(_without(site))
+
+
+def _index(position: int) -> FakeIndex:
+    index = FakeIndex()
+    with index.transaction() as transaction:
+        put_applied_position(transaction, position, position << 16)
+    return index
+
+
+def _forget_for_good(wrap: Wrap) -> None:
+    """Removes a checkpoint that shows lost records; cuts the power right after that."""
+
+    def prepare(disk: Disk) -> None:
+        with _index(50).snapshot() as snapshot:
+            write_checkpoint(disk, _CHECKPOINTS, snapshot)
+
+    prepared = _moments(blank_image(("/",)), "prepare", prepare)[-1]
+    end = _moments(
+        prepared, "forget", lambda disk: forget_checkpoints_after(disk, _CHECKPOINTS, 45), wrap
+    )[-1]
+    for survivor in after_power_cut(end, _THOROUGHNESS, "end"):
+        machine, _ = restore(survivor.image, "look")
+        found = list_checkpoints(machine.device.attach(machine.start("look")), _CHECKPOINTS)
+        if found:
+            raise LostError(f"{survivor.label}: {found}")
+
+
+def test_a_checkpoint_that_shows_lost_records_does_not_come_back() -> None:
+    """Others will have their numbers: one day the log would seem to go on behind it."""
+    _forget_for_good(_same)
+
+
+def test_the_sync_that_removes_a_checkpoint_is_needed() -> None:
+    """Left out, the checkpoint comes back. (The other sync there, after a damaged one was renamed,
+    is for whoever looks: the next checkpoint would find the damage again.)
+    """
+    (site,) = [site for site in KEEPING_SITES if "forget_checkpoints_after" in site.function]
+
+    with pytest.raises(LostError):
+        _forget_for_good(_without(site))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rucket.disk.os_disk import OsDisk
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.state.placement import SingleNodePlacement
 from rucket.store.blobs.file_blobs import FileBlobs
@@ -89,6 +90,7 @@ class Node:
         self.directory = directory
         self.clock = SteppingClock()
         self.replayed = 0
+        self._encryption = NO_ENCRYPTION
         self._disk = OsDisk()
         self._begun: asyncio.Future[object] | None = None
         self._crashed: list[tuple[asyncio.AbstractEventLoop, set[asyncio.Task[Any]]]] = []
@@ -136,7 +138,13 @@ class Node:
             random=SystemRandom(),
             settings=_SETTINGS,
             placement=SingleNodePlacement(_SETTINGS.node_id),
+            encryption=self._encryption,
         )
+
+    def use(self, encryption: ObjectEncryption) -> None:
+        """From now on, gateways have this encryption."""
+        self._encryption = encryption
+        self.gateway = replace(self.gateway, encryption=encryption)
 
     def gateway_much_later(self) -> Gateway:
         """The same gateway at a time when every orphan is old enough. Files have the system's

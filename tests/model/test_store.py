@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from rucket.model.records import BucketStatistics
 from rucket.service.garbage import collect_garbage, remove_orphans
 from rucket.service.reading import ByteSpan
 from rucket.state.rows import find_bucket, find_statistics
 from tests.model.blob_files import check_blobs
+from tests.model.encryption_rules import EncryptionRules
 from tests.model.node import INLINE_SIZE_BYTES_MAX, Node
 from tests.model.reference import (
     PART_SIZE_BYTES_MIN,
@@ -57,7 +58,7 @@ _LIMITS = st.integers(1, 5)
 _BLOCK = bytes(range(256)) * (PART_SIZE_BYTES_MIN // 256 + 1)
 
 
-class StoreMachine(RuleBasedStateMachine):
+class StoreMachine(EncryptionRules):
     """Everything that can be done to a node, with what the model says of it."""
 
     def __init__(self) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rucket.ports.transport import ConnectionLostError
+from rucket.service.encryption.key_ring import KeyRing, MasterKey
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.wire.app import make_app
 from rucket_platform.histories.linearizability import check_key
 from tests.simulation.final_checks import check_rows, check_that_nothing_is_left_over
@@ -28,10 +30,15 @@ if TYPE_CHECKING:
 
     from tests.simulator.trace import Listener
 
+_ENCRYPTING_SHARE = 0.33
 _TRY_COUNT_MAX = 100
 _TRY_PAUSE_S = 0.1
 _UPLOADS_END_AFTER_S = 10.0
 _ORPHANS_ARE_OLD_AFTER_MS = 2 * 60 * 60 * 1000
+
+
+def _new_encryption() -> ObjectEncryption:
+    return ObjectEncryption(KeyRing(MasterKey(bytes(32))), is_on=True)
 
 
 class SimulationFailedError(Exception):
@@ -88,6 +95,7 @@ class _Plan:
     inline_size_bytes_max: int
     log_segment_size_bytes: int
     packed_size_bytes_max: int
+    encrypts: bool
 
     @classmethod
     def of(cls, seed: int) -> _Plan:
@@ -100,6 +108,7 @@ class _Plan:
             inline_size_bytes_max=source.choice((0, 300, 2048, 8192)),
             log_segment_size_bytes=source.choice((32 * 1024, 128 * 1024, 512 * 1024)),
             packed_size_bytes_max=source.choice((0, 16 * 1024, 1024 * 1024)),
+            encrypts=source.random() < _ENCRYPTING_SHARE,
         )
 
 
@@ -130,6 +139,7 @@ class _Run:
             log_segment_size_bytes=plan.log_segment_size_bytes,
             packed_size_bytes_max=plan.packed_size_bytes_max,
             processes_may_fail=plan.disk_fails,
+            encryption=_new_encryption() if plan.encrypts else NO_ENCRYPTION,
         )
         self._world = World(seed, trace, sabotage.settings(settings))
         sabotage.prepare(self._world)

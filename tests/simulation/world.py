@@ -24,6 +24,7 @@ from rucket.model.errors import (
 from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.service.compaction import PacedCompaction, named_blobs
+from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.service.garbage import collect_garbage
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
 from rucket.state.placement import SingleNodePlacement
@@ -85,6 +86,7 @@ class WorldSettings:
         wrap_log, wrap_index: plant something between the store and its log or index.
         gateways_wait_for_node: whether gateways start only when the node has recovered.
         processes_may_fail: whether disks fail, so that processes may end by themselves.
+        encryption: what gateways do about it.
     """
 
     make_app: AppMaker
@@ -101,6 +103,7 @@ class WorldSettings:
     wrap_index: IndexWrapper = lambda index: index
     gateways_wait_for_node: bool = True
     processes_may_fail: bool = False
+    encryption: ObjectEncryption = NO_ENCRYPTION
 
 
 async def _tell_failure(work: Awaitable[None], ended: Promise[None]) -> None:
@@ -359,6 +362,7 @@ class World:
             random=random,
             settings=self._service_settings(),
             placement=SingleNodePlacement("simulated"),
+            encryption=self.settings.encryption,
         )
 
     def _blobs(self, disk: Disk, process: Process) -> DeviceBlobs:

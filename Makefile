@@ -145,6 +145,10 @@ bench-engines: .venv/installed ## SQLite beside LMDB, on the index's own rows
 bench-requests: .venv/installed ## CPU time of requests in gateway and node, without HTTP: make bench-requests ARGS="--only LIST --profile"
 	@.venv/bin/python -m tests.benchmarks.request_path $(ARGS)
 
+.PHONY: bench-blobs
+bench-blobs: .venv/installed ## Durable blobs a second, by how they are written: files, and segments made in several ways
+	@.venv/bin/python -m tests.benchmarks.blob_writes $(ARGS)
+
 .PHONY: bench-objects
 bench-objects: .venv/installed ## Millions of small objects in one node's store: make bench-objects ARGS="--objects 10000000"
 	@.venv/bin/python -m tests.benchmarks.small_objects_store $(ARGS)

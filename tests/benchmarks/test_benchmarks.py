@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import encryption, engines, request_path, small_objects_store
+from tests.benchmarks import blob_writes, encryption, engines, request_path, small_objects_store
 from tests.benchmarks.small_objects import SmallObjects
 
 
@@ -55,3 +55,16 @@ def test_encryption_has_its_price() -> None:
 
     assert min(min(cost.seal_mib_per_s, cost.open_mib_per_s) for cost in costs) > 0
     assert min(encryption.cost_of_small_us(1)) > 0
+
+
+@pytest.mark.parametrize("way", blob_writes.WAYS)
+def test_every_way_of_writing_blobs_has_figures(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes write, and leave nothing behind."""
+    monkeypatch.chdir(tmp_path)
+
+    figures = blob_writes.measure(way, 20_000, process_count=2, thread_count=2, seconds=0.2)
+
+    assert min(figures.blobs_per_s, figures.cpu_us, figures.p50_ms, figures.p99_ms) > 0
+    assert list(tmp_path.iterdir()) == []

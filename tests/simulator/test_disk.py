@@ -221,3 +221,19 @@ def test_crash_point_kills_in_the_middle_of_work() -> None:
     computer.restart()
 
     assert computer.read("/data/file") == OLD
+
+
+def test_a_lock_belongs_to_one_open_file_and_ends_with_its_process() -> None:
+    """As flock's do: closing, or being killed, gives it back; another open file can't have it."""
+    computer = Computer()
+    file = computer.disk.create("/data/file")
+    assert file.try_lock()
+    assert file.try_lock()
+    other = computer.disk.open("/data/file")
+    assert not other.try_lock()
+
+    file.close()
+    assert other.try_lock()
+    computer.restart()
+
+    assert computer.disk.open("/data/file").try_lock()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.preflight import prepare_data_directory
+from rucket.daemon.stored_blobs import open_blobs
+from rucket.disk.os_disk import OsDisk
 from tests.storage.bitrot.image import SECRET, Image, flipped, make_image
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from rucket.model.names import BlobId
+    from rucket.store.blobs.packed.packed_blobs import PackedBlobs
     from tests.unit.cli.command_line import CommandLine
 
 
@@ -216,6 +220,61 @@ def test_inspect_index_says_what_is_wrong_with_a_question(
 
     assert ran.exit_code == 2
     assert message in ran.errors
+
+
+def _packed(data_dir: Path) -> tuple[PackedBlobs, list[BlobId]]:
+    """Some packed blobs beside the others, deleted ones and one that was moved among them."""
+    packed = open_blobs(DataDirectory(str(data_dir), OsDisk())).packed
+    packed.prepare()
+    blob_ids = []
+    for size_bytes in (100, 140_000, 200):
+        writer = packed.create(size_bytes)
+        writer.write(bytes(size_bytes))
+        blob_ids.append(writer.finish())
+    packed.delete(blob_ids[0])
+    packed.close()
+    return packed, blob_ids
+
+
+def test_inspect_shows_packed_blobs_and_their_segments(
+    command_line: CommandLine, data_dir: Path
+) -> None:
+    """Where a blob is and which block is damaged; each record of a segment."""
+    packed, blob_ids = _packed(data_dir)
+    blob_id = blob_ids[1]
+    path = Path(packed.directory.segment_path(blob_id[2:8]))
+    whole = command_line.run("inspect", "blob", blob_id.hex(), "-d", str(data_dir), "-f", "json")
+    place = json.loads(whole.output)
+    path.write_bytes(flipped(path.read_bytes(), place["data_offset_bytes"] + 131_072, 1))
+
+    damaged = command_line.run("inspect", "blob", blob_id.hex(), "-d", str(data_dir), "-f", "json")
+    segment = command_line.run("inspect", "segment", str(path), "-d", str(data_dir))
+    records = command_line.run(
+        "inspect", "segment", blob_id[2:8].hex(), "-d", str(data_dir), "-f", "json"
+    )
+    unknown = command_line.run("inspect", "segment", "00" * 6, "-d", str(data_dir))
+
+    assert (whole.exit_code, damaged.exit_code, unknown.exit_code) == (0, 1, 2)
+    assert place["path"] == str(path)
+    assert json.loads(damaged.output)["damaged_blocks"] == [1]
+    assert [line.split()[-1] for line in segment.output.splitlines()] == ["deleted", "live", "live"]
+    assert [record["blob_id"] for record in json.loads(records.output)] == [
+        found.hex() for found in blob_ids
+    ]
+
+
+def test_verify_looks_at_segments_and_maps(command_line: CommandLine, data_dir: Path) -> None:
+    """Orphans are counted; a map that is no map is a problem."""
+    _, blob_ids = _packed(data_dir)
+    clean = command_line.run("verify", "-d", str(data_dir), "-f", "json")
+    (data_dir / "blobs" / "packed" / "moved" / blob_ids[0][2:8].hex()).write_bytes(b"no map")
+
+    damaged = command_line.run("verify", "-d", str(data_dir))
+
+    assert (clean.exit_code, damaged.exit_code) == (0, 1)
+    assert json.loads(clean.output)["figures"]["segments"]["segments"] == 1
+    assert json.loads(clean.output)["figures"]["blobs"]["orphans"] == 2
+    assert "it is no map of moved blobs" in damaged.output
 
 
 def test_inspect_blob_verifies_every_block(

@@ -12,9 +12,10 @@ maintenance process finds and deletes, as it does those whose tombstone a power 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
-from rucket.model.errors import CorruptionError, DeviceError
+from rucket.model.errors import CorruptionError, DeviceError, UnknownFormatError
 from rucket.store.blobs.blob_ids import (
     RECORD_ALIGNMENT_BYTES,
     SEGMENT_ID_SIZE_BYTES,
@@ -59,6 +60,8 @@ BLOB_SIZE_BYTES_MAX: Final = 1024 * 1024 + 4096
 
 _MOVES_MAX: Final = 16
 """How often a record may be moved while somebody looks for it."""
+
+_logger = logging.getLogger(__name__)
 
 
 class DeletedError(FileNotFoundError):
@@ -196,7 +199,12 @@ class PackedBlobs:
 
     def _born_in(self, segment_id: bytes) -> list[tuple[BlobId, int]]:
         """The blobs that were born in a segment and are there, wherever, in the order of ids."""
-        moved = self.moved.load(segment_id)
+        try:
+            moved = self.moved.load(segment_id)
+        except (CorruptionError, UnknownFormatError) as error:
+            # Those it should lead to can't be found; all others are listed nevertheless.
+            _logger.warning("%s", error)
+            moved = {}
         written: dict[int, int] = {}
         for born_at, place in moved.items():
             header = self._header_at(place)

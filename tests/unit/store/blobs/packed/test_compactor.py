@@ -140,6 +140,25 @@ def test_lost_maps_are_built_again_from_the_segments(device: PackedDevice) -> No
     assert check_all_segments(device.start(), _no_progress).problems == []
 
 
+def test_a_flipped_byte_of_a_map_leads_nowhere(device: PackedDevice) -> None:
+    """Any byte: what it says isn't believed."""
+    for place, blob_id in enumerate(_fill(device)):
+        if place % 3:
+            device.delete(blob_id)
+    device.compact()
+    path = device.map_paths()[0]
+    moved = [found for found in device.bodies if found[2:8].hex() == path.name]
+    for offset in range(path.stat().st_size):
+        flip(path, offset, 0x11)
+        blobs = device.start()
+        for blob_id in moved:
+            with pytest.raises(CorruptionError):
+                blobs.open(blob_id)
+        flip(path, offset, 0x11)
+
+    device.check()
+
+
 def test_a_segment_with_a_damaged_blob_is_kept(device: PackedDevice) -> None:
     """The scrubber has to look at it first; when it is in quarantine, the rest moves."""
     blob_ids = _fill(device, 8)

@@ -56,7 +56,8 @@ def main(arguments: Sequence[str]) -> int:
         write_report(report, options.report)
         messages.print(f"written to {options.report}")
     if report.verdicts:
-        messages.print("\n".join(to_lines(report.verdicts)), markup=False, highlight=False)
+        lines = "\n".join(to_lines(report.verdicts))
+        messages.print(lines, markup=False, highlight=False, soft_wrap=True)
     return TOO_DEAR if any(one.is_exceeded for one in report.verdicts) else 0
 
 

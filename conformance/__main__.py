@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 import time
@@ -82,7 +83,10 @@ def _run(options: argparse.Namespace) -> int:
     pace = Pace(options.workers, options.test_timeout_s, options.lifecycle_day_s)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     started_s = time.monotonic()
-    with chosen_target(options, progress, users=wanted_users(options.workers)) as target:
+    # Requests for encryption need a master key to be encrypted under; any will do for one run.
+    settings = {"storage.encryption": {"master_key": secrets.token_hex(32)}}
+    users = wanted_users(options.workers)
+    with chosen_target(options, progress, settings=settings, users=users) as target:
         account_sets(target.accounts)
         title = f"{len(tests)} tests against {target.name}"
         with progress.step(title, usually="ten minutes for D1") as show:

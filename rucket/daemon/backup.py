@@ -44,7 +44,7 @@ from rucket.store.checkpoints.files import read_checkpoint, write_checkpoint
 from rucket.store.index.sqlite_index import SqliteIndexReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from rucket.daemon.offline_report import Progress
@@ -140,6 +140,9 @@ def back_up(
     _refuse_other_node(disk, directory, node_id)
     with _locked(directory), GarbageGate(source.garbage_gate).closed():
         created_ms = SystemClock().wall_ms()
+        # Before the rows: a rotation that ends meanwhile takes the old key off its list, but rows
+        # of this backup are under it still.
+        files = _read_files(disk, str(data_dir))
         index = SqliteIndexReader(source.index)
         try:
             with index.snapshot() as snapshot:
@@ -163,7 +166,7 @@ def back_up(
             posixpath.basename(checkpoint.path),
             copying.count,
             copying.size_bytes,
-            _copy_files(disk, str(data_dir), directory),
+            _write_files(disk, directory, files),
             copying.missing,
         )
         write_manifest(disk, directory, manifest)
@@ -279,11 +282,15 @@ def small_files(disk: Disk, data_dir: str) -> list[str]:
     return [IDENTITY, *(posixpath.join(KEYS, name) for name in keys)]
 
 
-def _copy_files(disk: Disk, data_dir: str, directory: str) -> dict[str, int]:
+def _read_files(disk: Disk, data_dir: str) -> dict[str, bytes]:
+    names = small_files(disk, data_dir)
+    return {name: read_file(disk, posixpath.join(data_dir, name)) for name in names}
+
+
+def _write_files(disk: Disk, directory: str, files: Mapping[str, bytes]) -> dict[str, int]:
     """The crc of each, by its path."""
     checks: dict[str, int] = {}
-    for name in small_files(disk, data_dir):
-        data = read_file(disk, posixpath.join(data_dir, name))
+    for name, data in files.items():
         path = posixpath.join(directory, FILES, name)
         disk.make_directory(posixpath.dirname(path))
         replace_file(disk, path, data)

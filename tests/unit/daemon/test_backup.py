@@ -143,6 +143,21 @@ def test_a_backup_that_is_interrupted_leaves_the_one_before(
     assert _rows(target.parent / "restored") == image.rows
 
 
+def test_a_backup_keeps_the_keys_of_before_its_rows(data_dir: Path, target: Path) -> None:
+    """A rotation that ends while blobs are copied takes a key off the list that rows still need."""
+    register = data_dir / "keys" / "encryption.json"
+    register.write_bytes(b"with the old key")
+
+    def rotate(stage: str, done: int, total: int | None) -> None:
+        del stage, done, total
+        register.write_bytes(b"without it")
+
+    back_up(data_dir, target, rotate)
+
+    assert register.read_bytes() == b"without it"
+    assert (target / "files" / "keys" / "encryption.json").read_bytes() == b"with the old key"
+
+
 def test_an_interrupted_restore_is_no_data_directory(data_dir: Path, target: Path) -> None:
     """No server starts on it, and it isn't restored over."""
     back_up(data_dir, target, no_progress)

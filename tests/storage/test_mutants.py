@@ -48,7 +48,7 @@ ORDER = (
     "index checkpoints",
     "overwrite",
 )
-LAST = ("put streamed blob",)
+LAST = ("put streamed blob", "compaction beside writes")
 PLAN = Plan(
     Thoroughness(single_sectors=False, mixture_count=1, every_commit=False),
     second_cut=Thoroughness(single_sectors=False, mixture_count=0, every_commit=False),

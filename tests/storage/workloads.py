@@ -312,22 +312,29 @@ async def _second_compaction(life: Life) -> None:
     await client.compact()
 
 
+async def _before_compaction_beside_writes(life: Life) -> None:
+    await _before_packed_overwrites(life)
+    client = life.client()
+    await client.delete("p0")
+    await client.collect_garbage()
+    await client.checkpoint()
+
+
 async def _compaction_beside_writes(life: Life) -> None:
-    async def write(client: Client, keys: tuple[str, ...]) -> None:
-        for key in keys:
-            await client.put(key, f"{key}w", _BLOB)
-        await client.read(keys[0])
-        await client.delete(keys[0])
+    async def write(client: Client) -> None:
+        await client.put("p1", "p1w", _BLOB)
+        await client.read("p1")
+        await client.delete("p2")
 
     async def upkeep(client: Client) -> None:
-        for _ in range(2):
-            await client.collect_garbage()
-            await client.compact()
+        await client.collect_garbage()
+        await client.compact()
+        await client.collect_garbage()
 
     spawn = life.node.tasks.spawn
     running = [
-        spawn(write(life.client(0), ("p0", "p2")), "first"),
-        spawn(write(life.client(1), ("p1", "p4")), "second"),
+        spawn(write(life.client(0)), "writes"),
+        spawn(life.client(1).put("p3", "p3w", _BLOB), "put"),
         spawn(upkeep(life.client(0)), "upkeep"),
     ]
     for task in running:
@@ -389,7 +396,7 @@ WORKLOADS = {
         Workload(
             "compaction beside writes",
             _compaction_beside_writes,
-            _before_packed_overwrites,
+            _before_compaction_beside_writes,
             replace(_PACKED, gateway_count=2, is_interleaved=True),
             has_few_sectors=False,
         ),

@@ -11,8 +11,8 @@ import typer
 
 from rucket.cli.admin_options import Format, print_fields, print_json
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import open_node_devices
 from rucket.daemon.settings_sources import load_settings
-from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import ConfigurationError
 from rucket.model.names import ID_SIZE_BYTES, BlobId
@@ -58,9 +58,13 @@ def _find(blob: str, data_dir: Path | None) -> tuple[dict[str, object], bool]:
         raise ConfigurationError(f"{blob} is neither a file nor an id of 32 hexadecimal digits")
     settings = load_settings(None, {"storage": {"data_dir": data_dir}})
     directory = DataDirectory(str(settings.storage.data_dir), OsDisk())
+    devices = open_node_devices(directory)
+    number = devices.blobs.device_of(blob_id)
+    if number not in devices.by_number:
+        raise ConfigurationError(f"there is no device {number} in {settings.storage.data_dir}")
     places = (
-        open_blobs(directory).files.path(blob_id),
-        posixpath.join(directory.quarantine, blob_id.hex()),
+        devices.by_number[number].files.path(blob_id),
+        posixpath.join(devices.quarantine_directories[number], blob_id.hex()),
     )
     for place in places:
         if Path(place).is_file():
@@ -68,7 +72,7 @@ def _find(blob: str, data_dir: Path | None) -> tuple[dict[str, object], bool]:
             return _fields_of_file(file), file.is_whole
     if isinstance(birth_of(blob_id), PackedBirth):
         with contextlib.suppress(FileNotFoundError):
-            record = inspect_packed_blob(open_blobs(directory).packed, blob_id)
+            record = inspect_packed_blob(devices.by_number[number].packed, blob_id)
             return _fields_of_record(record), record.is_whole
     raise ConfigurationError(f"there is no blob {blob} in {settings.storage.data_dir}")
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from rucket.cli.admin_options import Format, print_json
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import open_node_devices
 from rucket.daemon.settings_sources import load_settings
-from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import ConfigurationError
 from rucket.store.blobs.blob_ids import SEGMENT_ID_SIZE_BYTES
 from rucket.store.blobs.packed.inspection import segment_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rucket.store.blobs.packed.segment_walk import FoundRecord
 
 HELP: Final = """List the records of a segment of packed blobs.
 
@@ -43,7 +48,7 @@ def inspect_segment(
         raise ConfigurationError(f"{segment} is no segment: its id has 12 hexadecimal digits")
     lines: list[dict[str, object]] = []
     try:
-        for found in segment_records(open_blobs(directory).packed, segment_id):
+        for found in _records(directory, segment_id):
             header = found.header
             line: dict[str, object] = {
                 "offset_bytes": found.offset_bytes,
@@ -66,3 +71,18 @@ def inspect_segment(
             f"{line['offset_bytes']:>12}  {line['blob_id']:<32}  "
             f"{line['data_size_bytes']:>9}  {state}"
         )
+
+
+def _records(directory: DataDirectory, segment_id: bytes) -> Iterator[FoundRecord]:
+    """Those of a segment, whatever device it is on.
+
+    Raises:
+        FileNotFoundError: it is on none.
+    """
+    for device in open_node_devices(directory).by_number.values():
+        try:
+            yield from segment_records(device.packed, segment_id)
+        except FileNotFoundError:
+            continue
+        return
+    raise FileNotFoundError(segment_id.hex())

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import open_node_devices
 from rucket.daemon.garbage_gate import GarbageGate
-from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import ConfigurationError, CorruptionError
@@ -151,7 +151,8 @@ def back_up(
                 )
         finally:
             index.close()
-        blobs = open_blobs(source)
+        devices = open_node_devices(source)
+        blobs = devices.blobs
         copying = _Copying(disk, blobs, blobs_of_backup(disk, directory), progress)
         copying.copy_all(checkpoint)
         if copying.missing and not skip_damaged:

@@ -1,7 +1,7 @@
 """Puts the parts together. The one module that knows every layer: it decides which port is which.
 
 node          Store over Wal and SqliteIndex, behind CommitServer
-gateway       the S3 application over RemoteCommits, SqliteIndexReader and DeviceBlobs
+gateway       the S3 application over RemoteCommits, SqliteIndexReader and NodeBlobs
 maintenance   the collection of garbage over the same three, the scrubber, checkpoints, compaction
               and events
 """
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from rucket.daemon.checkpointing import CheckpointJob, CheckpointPace
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import CompactionOfDevice, NodeDevices, open_node_devices
 from rucket.daemon.key_register import KeyRegister
-from rucket.daemon.stored_blobs import open_blobs
 from rucket.daemon.version import VERSION
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import CorruptionError
@@ -37,17 +37,18 @@ from rucket.service.encryption.object_encryption import ObjectEncryption
 from rucket.service.event_delivery import CURSOR_NAME, DeliveryPorts, EventDelivery
 from rucket.service.gateway import Gateway, ServiceSettings
 from rucket.service.key_rotation import KeyRotation
+from rucket.service.open_readers import OpenReaders
 from rucket.service.scrub_findings import FindingKind
 from rucket.service.scrubbing import Scrubber, ScrubPace, ScrubPorts
 from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import STATISTICS, applied_position
 from rucket.store.blobs.blob_ids import packed_id_prefix
 from rucket.store.blobs.packed.compactor import Compactor
-from rucket.store.blobs.quarantine import FileQuarantine
 from rucket.store.checkpoints.files import list_checkpoints
 from rucket.store.checkpoints.keeping import CheckpointKeeper, LogNeededByCheckpoints
 from rucket.store.index.replacement import finish_replacement
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
+from rucket.store.lease_files import LeaseFile, LeaseFiles
 from rucket.store.log_cursors import LogCursors, LogNeededByCursors
 from rucket.store.rebuilding import CheckpointSource
 from rucket.store.scrub_cursor_file import ScrubCursorFile
@@ -59,12 +60,14 @@ from rucket.store.wal.wal import Wal
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
-    from rucket.store.blobs.device_blobs import DeviceBlobs
+    from rucket.store.blobs.node_blobs import NodeBlobs
+    from rucket.store.blobs.packed.packed_blobs import PackedBlobs
 
 _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
 _MAINTENANCE_THREAD_COUNT = 2
 _ROWS_PER_SCAN = 1000
+_LEASE_NAME_SIZE_BYTES = 8
 _MS_PER_S = 1000
 _SECONDS_PER_DAY = 24 * 60 * 60
 _STRUCTURE_CHECKED_BYTES_MAX = 1 << 30  # a few seconds, which can't be slowed down
@@ -80,7 +83,7 @@ class NodeParts:
     """
 
     disk: OsDisk
-    blobs: DeviceBlobs
+    blobs: NodeBlobs
     is_synced_later: bool
     directory: DataDirectory
     tasks: AsyncioTasks
@@ -138,8 +141,6 @@ def build_node(settings: Settings) -> NodeParts:
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     directory.prepare(clock, random)
     directory.make_sealing_key(random)
-    blobs = open_blobs(directory, settings.storage.packed)
-    blobs.prepare()
     tasks = AsyncioTasks(_NODE_THREAD_COUNT)
     sync = settings.storage.sync.strategy(settings.storage.sync.metadata)
     log = Wal(
@@ -168,6 +169,7 @@ def build_node(settings: Settings) -> NodeParts:
         CheckpointSource(disk, directory.checkpoints) if is_synced_later else None,
     )
     server = CommitServer(store, UnixSockets())
+    blobs = open_node_devices(directory, settings.storage).blobs
     return NodeParts(disk, blobs, is_synced_later, directory, tasks, log, index, store, server)
 
 
@@ -179,7 +181,7 @@ class GatewayParts:
     tasks: AsyncioTasks
     commits: RemoteCommits
     index: SqliteIndexReader
-    blobs: DeviceBlobs
+    devices: NodeDevices
 
 
 def build_gateway(settings: Settings) -> GatewayParts:
@@ -190,6 +192,22 @@ def build_gateway(settings: Settings) -> GatewayParts:
 def build_maintenance(settings: Settings) -> GatewayParts:
     """The parts of the maintenance process; the node has prepared the data directory."""
     return _build_client(settings, _MAINTENANCE_THREAD_COUNT)
+
+
+def build_lease(settings: Settings) -> LeaseFile:
+    """Where a gateway process says down to where it reads."""
+    disk = OsDisk()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    name = f"gateway-{SystemRandom().token_bytes(_LEASE_NAME_SIZE_BYTES).hex()}"
+    return LeaseFile(disk, directory.leases, name)
+
+
+def build_leases(settings: Settings) -> LeaseFiles:
+    """What all gateway processes say, for the maintenance process."""
+    disk = OsDisk()
+    directory = DataDirectory(str(settings.storage.data_dir), disk)
+    silence_s_max = settings.storage.garbage.reader_lease_s
+    return LeaseFiles(disk, directory.leases, SystemClock(), silence_s_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +223,15 @@ def build_scrubber(settings: Settings, gateway: Gateway) -> ScrubberParts:
     disk = OsDisk()
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     index = SqliteIndexReader(directory.index)
-    blobs = open_blobs(directory, settings.storage.packed)
+    devices = open_node_devices(directory, settings.storage)
     ports = ScrubPorts(
         index=index,
         index_problems=lambda: index.structure_problems(_STRUCTURE_CHECKED_BYTES_MAX),
-        blobs=blobs,
+        blobs=devices.blobs,
         tasks=gateway.tasks,
         clock=gateway.clock,
         cursors=ScrubCursorFile(disk, directory.scrub_cursor),
-        quarantine=FileQuarantine(disk, blobs, directory.quarantine),
+        quarantine=devices.quarantine,
         observer=ScrubMetrics(FindingKind),
     )
     scrub = settings.storage.scrub
@@ -336,18 +354,23 @@ class CompactionParts:
 def build_compaction(settings: Settings, parts: GatewayParts) -> CompactionParts:
     """The compaction, with an index connection of its own: it reads in threads."""
     index = SqliteIndexReader(DataDirectory(str(settings.storage.data_dir), OsDisk()).index)
-    packed = parts.blobs.packed
-    compactor = Compactor(
-        packed,
-        parts.gateway.clock,
-        lambda segment_id: named_blobs(index, packed_id_prefix(packed.device_number, segment_id)),
-        settings.storage.packed.compaction_dead_ratio_min,
-        PackedMetrics().of_device(packed.device_number),
-    )
-    paced = PacedCompaction(
-        parts.tasks, [compactor], settings.storage.packed.compaction_max_bytes_per_s
-    )
-    return CompactionParts(paced, index)
+    metrics = PackedMetrics()
+
+    def compactor(number: int, packed: PackedBlobs) -> CompactionOfDevice:
+        compactor = Compactor(
+            packed,
+            parts.gateway.clock,
+            lambda segment_id: named_blobs(index, packed_id_prefix(number, segment_id)),
+            settings.storage.packed.compaction_dead_ratio_min,
+            metrics.of_device(number),
+        )
+        return CompactionOfDevice(compactor, parts.devices.marks, number)
+
+    compactors = [
+        compactor(number, blobs.packed) for number, blobs in parts.devices.by_number.items()
+    ]
+    bytes_per_s_max = settings.storage.packed.compaction_max_bytes_per_s
+    return CompactionParts(PacedCompaction(parts.tasks, compactors, bytes_per_s_max), index)
 
 
 class StoredCounter:
@@ -391,11 +414,11 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         UnixSockets(), directory.node_socket, tasks, service_settings.commit_timeout_s
     )
     index = SqliteIndexReader(directory.index)
-    blobs = open_blobs(directory, settings.storage.packed)
+    devices = open_node_devices(directory, settings.storage)
     gateway = Gateway(
         index=index,
         commits=commits,
-        blobs=blobs,
+        blobs=devices.blobs,
         tasks=tasks,
         clock=clock,
         random=random,
@@ -404,8 +427,9 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         encryption=ObjectEncryption(
             settings.storage.encryption.key_ring(), is_on=settings.storage.encryption.enabled
         ),
+        readers=OpenReaders(settings.storage.garbage.reader_lease_s),
     )
-    return GatewayParts(gateway, tasks, commits, index, blobs)
+    return GatewayParts(gateway, tasks, commits, index, devices)
 
 
 def _service_settings(settings: Settings, directory: DataDirectory, now_ms: int) -> ServiceSettings:

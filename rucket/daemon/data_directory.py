@@ -11,7 +11,8 @@
     wal-replaced/        what that command has moved out of the way
     index/index.db       the index
     checkpoints/         all rows of the index at two positions of the log
-    blobs/               the bytes of objects; small ones are in blobs/packed/
+    devices.json         the devices that the bytes of objects are on
+    blobs/               device 0: the bytes of objects
     quarantine/          damaged blobs, moved out of the way, each with a report
     state/scrub.json     how far the scrubber has come
     state/cursors/       how far consumers of the log have come
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
+from rucket.store.blobs.device_preparation import DevicePlaces
 
 if TYPE_CHECKING:
     from rucket.ports.clock import Clock
@@ -56,19 +58,23 @@ class DataDirectory:
 
     def __init__(self, root: str, disk: Disk) -> None:
         self._disk = disk
-        self._root = root
+        self.root = root
         self.log = posixpath.join(root, "wal")
         self.repaired_log = posixpath.join(root, "wal-repaired")
         self.replaced_logs = posixpath.join(root, "wal-replaced")
         self.index = posixpath.join(root, "index", "index.db")
         self.checkpoints = posixpath.join(root, "checkpoints")
-        self.blobs = posixpath.join(root, "blobs")
-        self.packed_blobs = posixpath.join(self.blobs, "packed")
+        self.devices = DevicePlaces(
+            root,
+            registry=posixpath.join(root, "devices.json"),
+            marks=posixpath.join(root, "run", "devices"),
+        )
         self.quarantine = posixpath.join(root, "quarantine")
         self.key_register = posixpath.join(root, "keys", "encryption.json")
         self.scrub_cursor = posixpath.join(root, "state", "scrub.json")
         self.log_cursors = posixpath.join(root, "state", "cursors")
         self.garbage_gate = posixpath.join(root, "state", "garbage.lock")
+        self.leases = posixpath.join(root, "run", "leases")
         self.node_socket = posixpath.join(root, "run", "node.sock")
         self._identity = posixpath.join(root, "rucket.json")
         self._sealing_key = posixpath.join(root, "keys", "sealing.key")
@@ -148,18 +154,18 @@ class DataDirectory:
         return key
 
     def _refuse_half_repaired(self) -> None:
-        names = self._disk.list_directory(self._root)
+        names = self._disk.list_directory(self.root)
         if posixpath.basename(self.repaired_log) in names and "wal" not in names:
             raise DataDirectoryError(
-                f"a repair of the log of {self._root} was interrupted before the new one was in "
-                f"its place: rucket repair log -d {self._root} --yes finishes it"
+                f"a repair of the log of {self.root} was interrupted before the new one was in "
+                f"its place: rucket repair log -d {self.root} --yes finishes it"
             )
 
     def _refuse_foreign_data(self) -> None:
         for name in ("wal", "blobs"):
-            if name in self._disk.list_directory(self._root):
+            if name in self._disk.list_directory(self.root):
                 raise DataDirectoryError(
-                    f"{self._root} has a {name} directory but no rucket.json: restore that file, "
+                    f"{self.root} has a {name} directory but no rucket.json: restore that file, "
                     "or choose an empty data_dir"
                 )
 

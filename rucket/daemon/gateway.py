@@ -14,11 +14,12 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from rucket.daemon.build import build_gateway
+from rucket.daemon.build import build_gateway, build_lease
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.connection_limit import ACCEPTED_ON_TOP, ConnectionLimit, count_sockets
 from rucket.daemon.request_recorder import RequestRecorder
 from rucket.service.compaction import close_removed_segments
+from rucket.service.read_floor import publish_floor, publish_floor_often
 from rucket.wire.app import make_app
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         pretty=settings.logging.format == "pretty",
     )
     closing = parts.tasks.spawn(
-        close_removed_segments(parts.tasks, parts.blobs), "removed-segments"
+        close_removed_segments(parts.tasks, parts.devices), "removed-segments"
     )
     recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
     limit = ConnectionLimit(settings.server.max_connections, count_sockets)
     limiting = parts.tasks.spawn(limit.watch(parts.tasks), "connection-limit")
     server = _server(settings, make_app(parts.gateway, recorder, limit.turns_away))
+    lease = build_lease(settings)
+    # Before the first request: what it reads is not to be removed.
+    await publish_floor(parts.gateway, lease)
+    publishing = parts.tasks.spawn(publish_floor_often(parts.gateway, lease), "read-floor")
     serving = asyncio.ensure_future(server.serve())
     notify_ready()
     stopping = asyncio.ensure_future(stop.wait())
@@ -52,11 +57,13 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
     limiting.cancel()
+    publishing.cancel()
     recording.cancel()
     closing.cancel()
     recorder.close()
     parts.commits.close()
     parts.index.close()
+    lease.close()
 
 
 def _server(settings: Settings, app: object) -> Server:

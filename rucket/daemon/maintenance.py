@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rucket.daemon.build import (
@@ -22,12 +23,14 @@ from rucket.daemon.build import (
     build_checkpoints,
     build_compaction,
     build_events,
+    build_leases,
     build_maintenance,
     build_rotation,
     build_scrubber,
 )
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import DeviceWatch
 from rucket.daemon.garbage_gate import GarbageGate
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import (
@@ -38,11 +41,12 @@ from rucket.model.errors import (
     OverloadedError,
     StorageFullError,
 )
+from rucket.observe.device_metrics import DeviceMetrics
 from rucket.observe.metric_directory import DIRECTORY as METRICS_DIRECTORY
 from rucket.observe.metrics import StoredMetrics
 from rucket.observe.metrics_server import MetricsServer, process_metrics, serve_metrics
 from rucket.service.compaction import close_removed_segments
-from rucket.service.garbage import collect_garbage, remove_orphans
+from rucket.service.garbage import GarbageCollector, remove_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,18 +71,14 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     parts = build_maintenance(settings)
     parts.commits.start()
     metrics = _serve_metrics(settings)
-    gate = GarbageGate(DataDirectory(str(settings.storage.data_dir), OsDisk()).garbage_gate)
-
-    async def garbage(gateway: Gateway) -> int:
-        with gate.passed() as is_open:
-            return await collect_garbage(gateway) if is_open else 0
-
+    garbage = _collection(settings, parts.gateway)
+    orphans = partial(remove_orphans, parts.gateway)
     compaction = build_compaction(settings, parts)
     jobs = [
         asyncio.ensure_future(_compact(parts, compaction)),
-        asyncio.ensure_future(close_removed_segments(parts.tasks, parts.blobs)),
+        asyncio.ensure_future(close_removed_segments(parts.tasks, parts.devices)),
         asyncio.ensure_future(_often(parts, "garbage", GARBAGE_INTERVAL_S, garbage)),
-        asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, remove_orphans)),
+        asyncio.ensure_future(_often(parts, "orphans", ORPHAN_INTERVAL_S, orphans)),
     ]
     checkpoints = build_checkpoints(settings, parts.commits)
     jobs.append(asyncio.ensure_future(checkpoints.run()))
@@ -113,26 +113,39 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         events.close()
 
 
+def _collection(settings: Settings, gateway: Gateway) -> Callable[[], Awaitable[int]]:
+    """Removes a batch of garbage, unless a backup is being made."""
+    gate = GarbageGate(DataDirectory(str(settings.storage.data_dir), OsDisk()).garbage_gate)
+    collector = GarbageCollector(gateway, build_leases(settings).lowest_floor_hlc)
+
+    async def step() -> int:
+        with gate.passed() as is_open:
+            return await collector.step() if is_open else 0
+
+    return step
+
+
 def _serve_metrics(settings: Settings) -> MetricsServer | None:
     if not settings.metrics.enabled:
         return None
     stored = StoredMetrics(StoredCounter(str(settings.storage.data_dir)))
+    devices = DeviceMetrics(DeviceWatch(str(settings.storage.data_dir)))
     files = process_metrics(settings.storage.data_dir / METRICS_DIRECTORY)
     address = settings.metrics_address
-    return serve_metrics(address.host, address.port, [files, stored])
+    return serve_metrics(address.host, address.port, [files, stored, devices])
 
 
 async def _often(
     parts: GatewayParts,
     name: str,
     interval_s: float,
-    work: Callable[[Gateway], Awaitable[int]],
+    work: Callable[[], Awaitable[int]],
 ) -> None:
     """Does `work` again and again: at once while it finds something, else after a pause."""
     while True:
         done = 0
         try:
-            done = await work(parts.gateway)
+            done = await work()
         except (CommitUnknownError, DeviceError, OverloadedError, StorageFullError) as error:
             _logger.warning("%s: %s; trying again", name, error)
         except CorruptionError as error:

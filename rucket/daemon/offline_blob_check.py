@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.offline_report import Area
-from rucket.model.errors import OperatingError
+from rucket.model.errors import DeviceUnavailableError, OperatingError
 from rucket.model.names import BlobId
 from rucket.service.blob_scrubbing import verify_blob
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
     from rucket.daemon.offline_index_check import IndexCheck
     from rucket.daemon.offline_report import Progress, VerifyReport
-    from rucket.store.blobs.device_blobs import DeviceBlobs
+    from rucket.ports.blobs import Blobs
 
 _IDS_PER_LIST: Final = 1000
 
 
-def check_blobs(
-    blobs: DeviceBlobs, index: IndexCheck, report: VerifyReport, progress: Progress
-) -> None:
+def check_blobs(blobs: Blobs, index: IndexCheck, report: VerifyReport, progress: Progress) -> None:
     """Reads every blob that a row names, whole."""
     named = sorted(index.references.keys() | index.reference_rows.keys())
     size_bytes = 0
@@ -40,9 +38,7 @@ def check_blobs(
         report.notes.append(f"{orphans} blobs belong to no object; the server will remove them")
 
 
-def _check_blob(
-    blobs: DeviceBlobs, blob_id: BlobId, index: IndexCheck, report: VerifyReport
-) -> int:
+def _check_blob(blobs: Blobs, blob_id: BlobId, index: IndexCheck, report: VerifyReport) -> int:
     """How many of its bytes are as they were written."""
     what = f"blob {blob_id.hex()}"
     try:
@@ -55,6 +51,8 @@ def _check_blob(
     except FileNotFoundError:
         report.add(Area.BLOBS, what, "it is missing")
         return 0
+    except DeviceUnavailableError:
+        return 0  # all of its device is lost, which has been said
     except OperatingError as error:
         report.add(Area.BLOBS, what, str(error))
         return 0
@@ -64,7 +62,7 @@ def _check_blob(
     return size_bytes
 
 
-def _stored_ids(blobs: DeviceBlobs, report: VerifyReport) -> Iterator[BlobId]:
+def _stored_ids(blobs: Blobs, report: VerifyReport) -> Iterator[BlobId]:
     after: BlobId | None = None
     try:
         while found := blobs.list_ids(after, _IDS_PER_LIST):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rucket.daemon.data_directory import SEALING_KEY_SIZE_BYTES, DataDirectory
+from rucket.daemon.devices import NodeDevices, open_node_devices
 from rucket.daemon.key_register import KeyRegister
 from rucket.daemon.offline_access import offline
 from rucket.daemon.offline_blob_check import check_blobs
@@ -20,14 +21,21 @@ from rucket.daemon.offline_checkpoint_check import can_be_rebuilt, check_checkpo
 from rucket.daemon.offline_index_check import IndexCheck, check_position
 from rucket.daemon.offline_report import Area, VerifyReport
 from rucket.daemon.offline_segment_check import check_segments
-from rucket.daemon.stored_blobs import open_blobs
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import CorruptionError, DataDirectoryError, UnknownFormatError
+from rucket.model.errors import (
+    CorruptionError,
+    DataDirectoryError,
+    OperatingError,
+    UnknownFormatError,
+)
+from rucket.store.blobs.device_preparation import read_identity, read_registry
+from rucket.store.blobs.device_records import IDENTITY_NAME
 from rucket.store.index.sqlite_index import SqliteIndexReader
 from rucket.store.wal.inspection import LogCheck, check_log
 
 if TYPE_CHECKING:
     from rucket.daemon.offline_report import Progress
+    from rucket.ports.disk import Disk
 
 _REPORT_SUFFIX: Final = ".json"
 
@@ -79,14 +87,38 @@ def _verify(data_dir: Path, sealing_key: bytes | None, progress: Progress) -> Ve
     checkpoints = check_checkpoints(disk, directory.checkpoints, report, progress)
     is_rebuildable = can_be_rebuilt(log, checkpoints)
     index = IndexCheck(key, report, progress)
-    if _check_index(directory, index, log, report):
-        blobs = open_blobs(directory)
-        check_segments(blobs.packed, index, report, progress)
-        check_blobs(blobs, index, report, progress)
+    is_index_there = _check_index(directory, index, log, report)
+    devices = _open_devices(directory, disk, report)
+    if devices is not None and is_index_there:
+        for device in devices.by_number.values():
+            check_segments(device.packed, index, report, progress)
+        check_blobs(devices.blobs, index, report, progress)
     _check_master_keys(KeyRegister(disk, directory.key_register), index, report)
-    _note_quarantine(Path(directory.quarantine), report)
+    if devices is not None:
+        for quarantine in devices.quarantine_directories.values():
+            _note_quarantine(Path(quarantine), report)
     _say_repairs(report, is_rebuildable=is_rebuildable)
     return report
+
+
+def _open_devices(directory: DataDirectory, disk: Disk, report: VerifyReport) -> NodeDevices | None:
+    """The devices that can be found; None if nobody knows which there are."""
+    try:
+        all_known = read_registry(disk, directory.devices)
+    except (CorruptionError, UnknownFormatError) as error:
+        report.add(Area.DIRECTORY, "devices.json", str(error))
+        return None
+    for known in all_known:
+        path = f"{known.path}/{IDENTITY_NAME}"
+        try:
+            identity = read_identity(disk, path)
+        except (FileNotFoundError, OperatingError) as error:
+            if known.device_id:  # one of an earlier version doesn't say who it is
+                report.add(Area.DIRECTORY, f"device {known.number}", f"it is lost: {error}")
+            continue
+        if (identity.number, identity.device_id) != (known.number, known.device_id):
+            report.add(Area.DIRECTORY, f"device {known.number}", f"{path} is another one's")
+    return open_node_devices(directory)
 
 
 def _check_small_files(

@@ -32,8 +32,10 @@ def check_segments(
             f"{check.unreadable_count} records of segments can't be read; a crash may have left "
             "them, and those that objects need are listed as problems"
         )
-    report.figures["segments"] = {
-        "segments": check.segment_count,
-        "live_bytes": check.live_bytes,
-        "dead_bytes": check.dead_bytes,
-    }
+    seen = report.figures.setdefault("segments", {})  # of the devices before
+    for name, figure in (
+        ("segments", check.segment_count),
+        ("live_bytes", check.live_bytes),
+        ("dead_bytes", check.dead_bytes),
+    ):
+        seen[name] = seen.get(name, 0) + figure

@@ -112,7 +112,7 @@ def _restore(
     if checkpoint.position != manifest.position:
         raise CorruptionError(checkpoint.path, f"it doesn't show record {manifest.position}")
     verify_checkpoint(disk, checkpoint.path)
-    blobs = FileBlobs(disk, directory.blobs, 0, SystemRandom())
+    blobs = FileBlobs(disk, directory.devices.default_device, 0, SystemRandom())
     blobs.prepare()
     missing = set(manifest.missing_blobs)
     stored = blobs_of_backup(disk, str(source))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rucket.daemon.devices import prepare_node_devices
 from rucket.daemon.preflight import (
     check_addresses,
     check_encryption_keys,
@@ -48,6 +49,7 @@ def run_server(
     try:
         check_encryption_keys(settings)
         check_addresses(settings)
+        prepare_node_devices(settings.storage)
 
         def announce() -> None:
             _log.info(

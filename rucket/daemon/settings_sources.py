@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
@@ -23,7 +23,6 @@ from rucket.daemon.settings import (
     ENVIRONMENT_DELIMITER,
     ENVIRONMENT_PREFIX,
     Settings,
-    UserSettings,
 )
 from rucket.model.errors import ConfigurationError
 
@@ -133,15 +132,13 @@ def _paths(values: Values, above: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 
 def _known_keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
-    """All keys there are, in dots: ``storage.wal.segment_size_bytes``."""
+    """All keys there are, in dots: ``storage.wal.segment_size_bytes``, ``auth.users.name``."""
     for name, field in model.model_fields.items():
-        key = f"{above}{name}"
+        key = above + name
         yield key
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _known_keys(kind, f"{key}.")
-    if model is Settings:
-        yield from _known_keys(UserSettings, "auth.users.")
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _known_keys(kind, f"{key}.")
 
 
 _KNOWN_KEYS: Final = frozenset(_known_keys(Settings))

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rucket.daemon.encryption_settings import EncryptionSettings
 from rucket.daemon.settings_section import Section
+from rucket.model.storage_classes import STORAGE_CLASSES
 from rucket.store.sync_strategy import SyncMode, SyncStrategy
 
 _MS_PER_S = 1000
+DEVICES_MAX: Final = 255
+
+
+def _absolute(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path has no null characters")
+    return Path(os.path.abspath(path))  # noqa: PTH100 -- Path.resolve would follow links
+
+
+def _storage_class(text: str) -> str:
+    if text not in STORAGE_CLASSES:
+        known = ", ".join(sorted(STORAGE_CLASSES))
+        raise ValueError(f"{text!r} is not a storage class; there are {known}")
+    return text
 
 
 class WalSettings(Section):
@@ -95,19 +110,60 @@ class PackedSettings(Section):
     compaction_max_bytes_per_s: int = Field(default=32 * 1024 * 1024, ge=64 * 1024, le=1 << 40)
 
 
-class StorageSettings(Section):
-    """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read."""
+class GarbageSettings(Section):
+    """``[storage.garbage]``; obeyed by every gateway process and the maintenance process.
 
-    data_dir: Path = Path("data")
+    Attributes:
+        reader_lease_s: how long a read keeps what it may still need from being removed; one that
+            takes longer may be broken off. A process that is silent for so long counts as gone.
+    """
+
+    reader_lease_s: float = Field(default=6 * 60 * 60.0, ge=10, le=7 * 24 * 60 * 60)
+
+
+class DeviceSettings(Section):
+    """``[[storage.devices]]``; path is obeyed by the supervisor, which prepares it, the others by
+    every process that writes blobs.
+
+    Attributes:
+        path: a directory on the device, for Rucket alone. Made absolute when it is read.
+        weight: its share of new blobs, relative to that of others; it gets none with 0.
+        storage_classes: those that go here and to others that name them; none means all that no
+            device names.
+    """
+
+    path: Annotated[Path, AfterValidator(_absolute)]
+    weight: float = Field(default=1.0, ge=0, le=1_000_000)
+    storage_classes: tuple[Annotated[str, AfterValidator(_storage_class)], ...] = ()
+
+
+class StorageSettings(Section):
+    """``[storage]``; data_dir is obeyed by every process. Made absolute when it is read.
+
+    Attributes:
+        devices: what blobs lie on; none means the directory ``blobs`` of data_dir.
+    """
+
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path("data"), validate_default=True
+    )
+    devices: tuple[DeviceSettings, ...] = Field(default=(), max_length=DEVICES_MAX)
     sync: SyncSettings = Field(default_factory=SyncSettings)
     wal: WalSettings = Field(default_factory=WalSettings)
     packed: PackedSettings = Field(default_factory=PackedSettings)
     scrub: ScrubSettings = Field(default_factory=ScrubSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    garbage: GarbageSettings = Field(default_factory=GarbageSettings)
 
-    @field_validator("data_dir")
-    @classmethod
-    def _check_data_dir(cls, path: Path) -> Path:
-        if "\0" in str(path):
-            raise ValueError("a path has no null characters")
-        return Path(os.path.abspath(path))  # noqa: PTH100 -- Path.resolve would follow links
+    @model_validator(mode="after")
+    def _check_devices(self) -> Self:
+        paths = [device.path for device in self.devices]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"two devices have the path {path}")
+            inner = [other for other in paths if other != path and other.is_relative_to(path)]
+            if inner:
+                raise ValueError(f"the device {inner[0]} lies in the device {path}")
+        if paths and not any(device.weight > 0 for device in self.devices):
+            raise ValueError("all devices have the weight 0, so none takes anything")
+        return self

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rucket.disk.os_file import OsFile, device_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
@@ -53,6 +57,13 @@ class OsDisk:
                 directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
             self.sync_directory(str(directory.parent))
 
+    def make_directories(self, parent: str, names: Sequence[str]) -> None:
+        """See `Disk.make_directories`."""
+        with device_errors(parent):
+            for name in names:
+                Path(parent, name).mkdir(_DIRECTORY_MODE, exist_ok=True)
+        self.sync_directory(parent)
+
     def list_directory(self, path: str) -> list[str]:
         """See `Disk.list_directory`."""
         with device_errors(path):
@@ -87,3 +98,10 @@ class OsDisk:
         with device_errors(path):
             status = os.statvfs(path)
             return status.f_bavail * status.f_frsize
+
+    def capacity_bytes(self, path: str) -> int:
+        """See `Disk.capacity_bytes`."""
+        with device_errors(path):
+            status = os.statvfs(path)
+            reserved_blocks = status.f_bfree - status.f_bavail
+            return (status.f_blocks - reserved_blocks) * status.f_frsize

@@ -18,6 +18,7 @@
         ├── EncryptionKeyError   a master key that is needed isn't configured
         ├── StorageFullError     no room left
         ├── DeviceError          the device refused a read or a write
+        │   └── DeviceUnavailableError   it is lost, or no device takes blobs: passing, for a client
         ├── OverloadedError      more waits than may; nothing happened, try again later
         ├── LogFailedError       the log could not be made durable; the node must stop
         └── CommitUnknownError   the node went away; the command may or may not have happened
@@ -356,6 +357,10 @@ class StorageFullError(OperatingError):
 
 class DeviceError(OperatingError):
     """A device failed a read, a write or a sync."""
+
+
+class DeviceUnavailableError(DeviceError):
+    """A device that blobs are on is lost, or no device takes any; what needs none goes on."""
 
 
 class OverloadedError(OperatingError):

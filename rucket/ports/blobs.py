@@ -60,6 +60,16 @@ class Blobs(Protocol):
     def create(self, storage_class: str, size_bytes_expected: int | None) -> BlobWriter:
         """Starts a blob where blobs of a storage class go; the expected size, where known,
         has to be exact, and reserves room. Its id is known once it is finished.
+
+        Raises:
+            StorageFullError: no device for that class has room.
+            DeviceUnavailableError: none takes blobs.
+        """
+        ...
+
+    def is_placed_for(self, blob_id: BlobId, storage_class: str) -> bool:
+        """Whether a blob is where those of a storage class go, so that an object of that class may
+        share it.
         """
         ...
 
@@ -67,6 +77,7 @@ class Blobs(Protocol):
         """Opens a blob.
 
         Raises:
+            DeviceUnavailableError: the device it is on is lost.
             FileNotFoundError: there is none; the caller's snapshot may be old.
             CorruptionError: its header or footer isn't what was written.
         """

@@ -94,6 +94,12 @@ class Disk(Protocol):
         """Makes `path` and its parents, where missing, and makes their names durable."""
         ...
 
+    def make_directories(self, parent: str, names: Sequence[str]) -> None:
+        """Makes directories in one that is there, where missing, and makes all names durable at
+        once.
+        """
+        ...
+
     def list_directory(self, path: str) -> list[str]:
         """The names in a directory, sorted.
 
@@ -127,5 +133,17 @@ class Disk(Protocol):
         ...
 
     def free_bytes(self, path: str) -> int:
-        """Room left for us on the device of `path`."""
+        """Room left for us on the device of `path`.
+
+        Raises:
+            FileNotFoundError: there is no such directory.
+        """
+        ...
+
+    def capacity_bytes(self, path: str) -> int:
+        """How much would be left on the device of `path` if it were empty.
+
+        Raises:
+            FileNotFoundError: there is no such directory.
+        """
         ...

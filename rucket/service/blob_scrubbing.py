@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rucket.model.errors import CorruptionError, DeviceError, UnknownFormatError
+from rucket.model.errors import (
+    CorruptionError,
+    DeviceError,
+    DeviceUnavailableError,
+    UnknownFormatError,
+)
 from rucket.model.names import BlobId
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
 from rucket.ports.index import Table
@@ -100,6 +105,8 @@ def _read(blobs: Blobs, blob_id: BlobId, offset: int, portion: Portion) -> _Seen
             verify_blob(reader, start, stop)
         finally:
             reader.close()
+    except DeviceUnavailableError:
+        return _Seen()  # all of it: said once, by who lost the device, and not for each blob
     except FileNotFoundError:
         return _Seen(kind=FindingKind.BLOB_MISSING, detail="there is no such blob")
     except CorruptionError as error:

@@ -5,7 +5,8 @@ the copy is committed, though, the source's blobs are the source's alone; where 
 meanwhile, `apply` says so (`Conflicted`) and we look again. What a row holds inline is copied.
 
 Where the source is encrypted and the copy is not to be, or the other way round, the bytes are read,
-verified and written again; an encrypted part always is, since it is a stream of its own.
+verified and written again; an encrypted part always is, since it is a stream of its own. So they
+are where the storage class of the copy is kept on other devices.
 
 A copied object keeps entity tag, parts and checksum of its source: its bytes are the same. A copied
 part needs the MD5 of its own bytes, so these are read and verified, unless they are a whole object
@@ -23,7 +24,7 @@ import msgspec
 
 from rucket.model.errors import ConditionalRequestConflict, CorruptionError
 from rucket.model.hlc import HlcTimestamp
-from rucket.model.names import ID_SIZE_BYTES
+from rucket.model.names import ID_SIZE_BYTES, BlobId
 from rucket.model.records import Checksum, Content, Extent, ObjectMetadata, Part
 from rucket.service.ingest import commit_ingested, ingest
 from rucket.service.multipart import pending_upload, put_part_command
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rucket.model.records import BucketInfo, Record
+    from rucket.ports.blobs import Blobs
     from rucket.ports.index import Snapshot
     from rucket.service.gateway import Gateway
     from rucket.service.ingest import Hasher, Ingested
@@ -121,6 +123,18 @@ async def copy_object(
         ConditionalRequestConflict: the source keeps changing.
         CorruptionError: the bytes of the source had to be read and aren't what was written.
     """
+    with gateway.readers.begin():
+        return await _copy_object(gateway, find_source, bucket, key, plan_copy, condition)
+
+
+async def _copy_object(
+    gateway: Gateway,
+    find_source: FindSource,
+    bucket: BucketInfo,
+    key: str,
+    plan_copy: Callable[[ObjectMetadata], CopyPlan],
+    condition: WriteCondition,
+) -> StoredObject:
     look = _Look(gateway)
     for _ in range(COPY_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
@@ -172,7 +186,8 @@ async def _copy_content(
     look: _Look, source: ObjectMetadata, content: Content, plan: CopyPlan
 ) -> _Copied | None:
     """Shares the bytes of the source, or writes them again where the copy is to be encrypted and
-    the source isn't, or the other way round. None if the source has changed.
+    the source isn't, or the other way round, or where its storage class is kept elsewhere. None if
+    the source has changed.
     """
     gateway = look.gateway
     metadata = msgspec.structs.replace(
@@ -186,7 +201,8 @@ async def _copy_content(
     whole = ByteSpan(0, source.size_bytes)
     hashers = [] if computation is None else [computation]
     ingested: Ingested | None = None
-    if (source.encryption is not None) == gateway.encryption.is_on:
+    is_shared = is_placed_for(gateway.blobs, content, metadata.storage_class)
+    if is_shared and (source.encryption is not None) == gateway.encryption.is_on:
         encryption = gateway.encryption.under_active_key(source.encryption, gateway.random)
         if hashers and not await look.scan(source, content, whole, hashers):
             return None
@@ -207,6 +223,13 @@ async def _copy_content(
     return _Copied(metadata, content, ingested)
 
 
+def is_placed_for(blobs: Blobs, content: Content, storage_class: str) -> bool:
+    """Whether an object of a storage class may share all blobs of a content."""
+    return all(
+        blobs.is_placed_for(BlobId(extent.blob_id), storage_class) for extent in content.extents
+    )
+
+
 async def _commit(gateway: Gateway, command: Record, ingested: Ingested | None) -> Record:
     if ingested is None:
         return await gateway.commits.commit(command)
@@ -222,6 +245,11 @@ async def copy_part(gateway: Gateway, find_source: FindSource, plan: PartPlan) -
         ConditionalRequestConflict: the source keeps changing.
         CorruptionError: the bytes of the source aren't what was written.
     """
+    with gateway.readers.begin():
+        return await _copy_part(gateway, find_source, plan)
+
+
+async def _copy_part(gateway: Gateway, find_source: FindSource, plan: PartPlan) -> StoredObject:
     look = _Look(gateway)
     for _ in range(COPY_ATTEMPTS_MAX):
         with gateway.index.snapshot() as snapshot:
@@ -255,11 +283,15 @@ async def _copy_part_content(
     template: ObjectMetadata,
 ) -> tuple[Part, Content, Ingested | None] | None:
     """Shares the bytes in blobs, or writes them again: parts have streams of their own where they
-    are encrypted, and are never in a row. None if the source has changed.
+    are encrypted, are never in a row, and are where their storage class is kept. None if the source
+    has changed.
     """
     gateway, (source, content) = look.gateway, found
     computation = plan.new_checksum()
-    if content.inline is None and source.encryption is None and template.encryption is None:
+    is_shared = content.inline is None and is_placed_for(
+        gateway.blobs, content, template.storage_class
+    )
+    if is_shared and source.encryption is None and template.encryption is None:
         described = _described_already(source, span, computation.algorithm)
         if described is None:
             md5 = hashlib.md5(usedforsecurity=False)

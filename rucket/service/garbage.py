@@ -1,9 +1,10 @@
 """Removing the blobs that nothing needs: garbage, and orphans.
 
-Garbage is a blob whose last reference went; `apply` has listed it. Its file is removed, then it is
-taken off the list; a crash in between only means that it is removed again. A reader that has it
-open reads on; one that is about to open it finds it gone and looks at a fresh snapshot. What is
-removed can't be made again, so that a row that doesn't look like garbage stops everything.
+Garbage is a blob whose last reference went; `apply` has listed it. Once nobody reads from before
+that (`rucket.service.open_readers`) its file is removed, then it is taken off the list; a crash in
+between only means that it is removed again. A reader that has it open reads on anyway; one that
+finds it gone looks at a fresh snapshot. What is removed can't be made again, so that a row that
+doesn't look like garbage stops everything.
 
 An orphan is a blob no command ever named: its gateway died, or had no answer, between making it and
 committing. It isn't on any list, so it is searched for; it has to be older than any request can
@@ -22,9 +23,11 @@ from rucket.ports.index import Table
 from rucket.service.blob_users import BlobUserSearch
 from rucket.state.commands import ForgetGarbage
 from rucket.state.row_contents import decode_row, row_problems
-from rucket.state.rows import reference_count
+from rucket.state.rows import applied_position, garbage_since_hlc, reference_count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rucket.service.gateway import Gateway
 
 _BATCH = 500
@@ -33,30 +36,93 @@ ORPHAN_AGE_MS_MIN = 60 * 60 * 1000
 _logger = logging.getLogger(__name__)
 
 
+class GarbageCollector:
+    """Removes garbage that no reader can need, batch by batch.
+
+    A pass goes through the list once, and removes what had died at or before its *horizon*: where
+    the index stood, or lower, where somebody may read from before that. Nothing is done while the
+    horizon stays where it was in the pass before: all that is left died later.
+
+    Args:
+        gateway: the ports.
+        lowest_floor_hlc: down to where other processes read, None if none does
+            (`rucket.service.open_readers`). Blocks.
+    """
+
+    def __init__(self, gateway: Gateway, lowest_floor_hlc: Callable[[], int | None]) -> None:
+        self._gateway = gateway
+        self._lowest_floor_hlc = lowest_floor_hlc
+        self._horizon_hlc = 0
+        self._position: bytes | None = None  # None between passes
+
+    async def step(self) -> int:
+        """Removes one batch.
+
+        Returns:
+            How many blobs were removed; 0 when there is nothing to do now.
+
+        Raises:
+            CorruptionError: what seems to be garbage is something else. Nothing was removed.
+        """
+        if self._position is None and not await self._begin_pass():
+            return 0
+        while self._position is not None:
+            removed = await self._remove_some(self._position)
+            if removed:
+                return removed
+            await self._gateway.tasks.sleep(0)
+        return 0
+
+    async def _begin_pass(self) -> bool:
+        # The index first: who isn't seen among the floors begins later, and with a newer snapshot.
+        with self._gateway.index.snapshot() as snapshot:
+            _, applied_hlc = applied_position(snapshot)
+        floor_hlc = await self._gateway.tasks.run_blocking(self._lowest_floor_hlc)
+        horizon_hlc = applied_hlc if floor_hlc is None else min(applied_hlc, floor_hlc)
+        if horizon_hlc <= self._horizon_hlc:
+            return False
+        self._horizon_hlc = horizon_hlc
+        self._position = b""
+        return True
+
+    async def _remove_some(self, position: bytes) -> int:
+        blob_ids: list[BlobId] = []
+        with self._gateway.index.snapshot() as snapshot:
+            rows = snapshot.scan(Table.GARBAGE, position, None, _BATCH)
+            for key, value in rows:
+                row = decode_row(Table.GARBAGE, key, value)
+                if problems := row_problems(snapshot, Table.GARBAGE, row):
+                    raise CorruptionError(f"the garbage {key.hex()}", problems[0])
+                if garbage_since_hlc(value) <= self._horizon_hlc:
+                    blob_ids.append(BlobId(key))
+        if blob_ids:
+            await _remove(self._gateway, blob_ids)
+        self._position = rows[-1][0] + b"\0" if len(rows) == _BATCH else None
+        return len(blob_ids)
+
+
 async def collect_garbage(gateway: Gateway) -> int:
-    """Removes one batch of garbage.
+    """Removes all garbage, where nobody reads.
 
     Returns:
-        How many blobs were removed; 0 when there is no garbage.
+        How many blobs were removed.
 
     Raises:
         CorruptionError: what seems to be garbage is something else. Nothing was removed.
     """
-    with gateway.index.snapshot() as snapshot:
-        rows = snapshot.scan(Table.GARBAGE, b"", None, _BATCH)
-        for key, value in rows:
-            row = decode_row(Table.GARBAGE, key, value)
-            if problems := row_problems(snapshot, Table.GARBAGE, row):
-                raise CorruptionError(f"the garbage {key.hex()}", problems[0])
-    blob_ids = [BlobId(key) for key, _ in rows]
-    if not blob_ids:
-        return 0
+    collector = GarbageCollector(gateway, lambda: None)
+    removed = 0
+    while some := await collector.step():
+        removed += some
+    return removed
+
+
+async def _remove(gateway: Gateway, blob_ids: list[BlobId]) -> None:
     # A power cut must not bring back what needs them.
     await gateway.commits.sync()
     await gateway.tasks.run_blocking(_delete_all, gateway, blob_ids)
     commit_id = gateway.random.token_bytes(ID_SIZE_BYTES)
     await gateway.commits.commit(ForgetGarbage(commit_id, tuple(blob_ids)))
-    return len(blob_ids)
 
 
 def _delete_all(gateway: Gateway, blob_ids: list[BlobId]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
+from rucket.service.open_readers import OpenReaders
 
 if TYPE_CHECKING:
     from rucket.ports.blobs import Blobs
@@ -79,3 +80,4 @@ class Gateway:
     settings: ServiceSettings
     placement: PlacementPolicy
     encryption: ObjectEncryption = NO_ENCRYPTION
+    readers: OpenReaders = field(default_factory=OpenReaders)

@@ -12,6 +12,7 @@ from rucket.model.errors import CorruptionError, NoSuchKey, OperatingError, S3Er
 from rucket.model.hlc import HlcTimestamp
 from rucket.model.names import ID_SIZE_BYTES
 from rucket.model.records import Content, ObjectMetadata
+from rucket.model.storage_classes import DEFAULT_STORAGE_CLASS
 from rucket.service.ingest import commit_ingested, ingest
 from rucket.service.outcome_errors import committed
 from rucket.service.reading import ByteSpan, ContentStream, Piece, open_content
@@ -37,7 +38,7 @@ class ObjectDescription:
 
     content_headers: dict[str, str] = field(default_factory=dict)
     user_metadata: dict[str, str] = field(default_factory=dict)
-    storage_class: str = "STANDARD"
+    storage_class: str = DEFAULT_STORAGE_CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,22 @@ async def open_object(
         DeviceError: they could not be read.
         EncryptionKeyError: they can't be decrypted.
     """
+    reading = gateway.readers.begin()
+    try:
+        opened = await _open_object(gateway, find, select)
+    except BaseException:
+        reading.end()
+        raise
+    if isinstance(opened.body, ContentStream):
+        opened.body.at_end(reading.end)
+    else:
+        reading.end()
+    return opened
+
+
+async def _open_object(
+    gateway: Gateway, find: Callable[[Snapshot], tuple[ObjectMetadata, Content]], select: Selection
+) -> OpenObject:
     names_seen: set[bytes] = set()
     while True:
         with gateway.index.snapshot() as snapshot:

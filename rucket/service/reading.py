@@ -187,7 +187,7 @@ async def _close_after(tasks: Tasks, cursor: _BlobCursor, work: BlockingWork[Any
 class ContentStream:
     """An async iterator over pieces. Whoever has one closes it, whatever happens."""
 
-    __slots__ = ("_ahead", "_cursor", "_is_closed", "_ready", "_tasks")
+    __slots__ = ("_ahead", "_at_end", "_cursor", "_is_closed", "_ready", "_tasks")
 
     def __init__(self, tasks: Tasks, cursor: _BlobCursor) -> None:
         self._tasks = tasks
@@ -195,6 +195,12 @@ class ContentStream:
         self._ready: Piece | None = None
         self._ahead: BlockingWork[Piece] | None = None
         self._is_closed = False
+        self._at_end: Callable[[], None] | None = None
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Has `call` called once, when the stream is closed. It isn't yet."""
+        assert not self._is_closed
+        self._at_end = call
 
     async def read_first(self) -> None:
         """Reads the first piece, which `open_content` does before it hands the stream out.
@@ -235,6 +241,8 @@ class ContentStream:
             return
         self._is_closed = True
         self._ready = None
+        if self._at_end is not None:
+            self._at_end()
         if self._ahead is not None:
             self._tasks.spawn(_close_after(self._tasks, self._cursor, self._ahead), "close blob")
         elif self._cursor.is_open:

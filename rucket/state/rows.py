@@ -276,6 +276,12 @@ def put_garbage(transaction: Transaction, blob_id: bytes, hlc: int) -> None:
     transaction.put(Table.GARBAGE, blob_id, _U64.pack(hlc))
 
 
+def garbage_since_hlc(value: bytes) -> int:
+    """When a blob became garbage, of the value of its row."""
+    since_hlc: int = _U64.unpack(value)[0]
+    return since_hlc
+
+
 def applied_position(snapshot: Snapshot) -> tuple[int, int]:
     """Sequence number and stamp of the newest entry the rows show; zeros in an empty index.
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from rucket.model.errors import (
     AccessDenied,
     CommitUnknownError,
+    DeviceUnavailableError,
     InternalError,
     OperatingError,
     OverloadedError,
@@ -59,6 +60,7 @@ _RETRY_AFTER_S = "1"
 _RETRY_AFTER_STATUS = 503
 _UNAVAILABLE_MESSAGES: dict[type[OperatingError], str] = {
     StorageFullError: "There is no room left to store this. Reading still works.",
+    DeviceUnavailableError: "A storage device isn't available now. Please try again later.",
     CommitUnknownError: "It isn't known yet whether this was carried out. Look, or try again.",
 }
 _ADMIN_OPERATION = "Admin"
@@ -125,7 +127,7 @@ class _S3Application:
             return self._error_response(exchange, error)
         except OverloadedError:
             return self._error_response(exchange, SlowDown())
-        except (StorageFullError, CommitUnknownError) as error:
+        except (StorageFullError, DeviceUnavailableError, CommitUnknownError) as error:
             message = _UNAVAILABLE_MESSAGES[type(error)]
             return self._error_response(exchange, ServiceUnavailable(message))
         except Exception as error:  # noqa: BLE001 - outermost: the client gets an answer

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from rucket.model.errors import (
     InvalidArgument,
+    InvalidStorageClass,
     NoSuchVersion,
 )
+from rucket.model.storage_classes import DEFAULT_STORAGE_CLASS, STORAGE_CLASSES
 from rucket.service.buckets import authorized_bucket
 from rucket.service.multipart import PART_NUMBER_MAX, UploadName, parse_upload_id
 from rucket.service.objects import ObjectDescription
@@ -60,15 +62,31 @@ def key_of(request: S3Request) -> str:
 
 
 def describe_object(headers: Mapping[str, str]) -> ObjectDescription:
-    """Content headers and user metadata of an object to be.
+    """Content headers, user metadata and storage class of an object to be.
 
     Raises:
         MetadataTooLarge: there is more than 2 KiB of metadata.
+        InvalidStorageClass: there is no such class here.
     """
     return ObjectDescription(
         content_headers=collect_content_headers(headers),
         user_metadata=collect_user_metadata(headers),
+        storage_class=requested_storage_class(headers) or DEFAULT_STORAGE_CLASS,
     )
+
+
+def requested_storage_class(headers: Mapping[str, str]) -> str | None:
+    """The storage class that a request asks for, if it does.
+
+    Raises:
+        InvalidStorageClass: there is no such class here.
+    """
+    name = headers.get("x-amz-storage-class")
+    if not name:
+        return None
+    if name not in STORAGE_CLASSES:
+        raise InvalidStorageClass(StorageClassRequested=name)
+    return name
 
 
 def write_condition(headers: Mapping[str, str]) -> WriteCondition:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rucket.model.errors import (
     InvalidArgument,
     InvalidRequest,
-    InvalidStorageClass,
     OperationNotImplemented,
 )
 from rucket.wire import server_side_encryption
@@ -61,7 +60,6 @@ def refuse_unsupported_headers(method: str, operation: str, headers: Mapping[str
     Raises:
         OperationNotImplemented: S3 has it, this server doesn't; ``Header`` names the header.
         InvalidArgument: a canned ACL, or an encryption, that S3 doesn't have either.
-        InvalidStorageClass: any but STANDARD.
         InvalidRequest: a decryption key for an object that isn't encrypted.
     """
     for name, value in headers.items():
@@ -76,9 +74,6 @@ def refuse_unsupported_headers(method: str, operation: str, headers: Mapping[str
 def _check(method: str, name: str, value: str) -> None:
     if name == "x-amz-acl":
         _check_acl(value)
-    elif name == "x-amz-storage-class":
-        if value not in ("", "STANDARD"):
-            raise InvalidStorageClass(StorageClassRequested=value)
     elif name == "x-amz-tagging":
         if value:
             raise _not_implemented(name)

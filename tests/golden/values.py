@@ -59,6 +59,12 @@ from rucket.state.outcomes import (
 )
 from rucket.store.backup_manifest import BackupManifest, encode_manifest
 from rucket.store.blobs.blob_ids import PackedBirth, packed_blob_id
+from rucket.store.blobs.device_records import (
+    DeviceIdentity,
+    KnownDevice,
+    encode_identity,
+    encode_registry,
+)
 from rucket.store.blobs.layout import encode_tail
 from rucket.store.blobs.packed.layout import (
     TOMBSTONE,
@@ -113,6 +119,12 @@ PART = Part(HLC, 17, "0cc175b9c0f1b6a831c399e269772661", CHECKSUM, OTHER_ID, ID)
 USER = User("alice", "a" * 64, "Alice", "alice@example.com", HLC)
 ACCESS_KEY = AccessKey("ALICEKEY", "alice", b"sealed", HLC)
 CONDITION = WriteCondition(("etag", "*"), ("other",))
+
+DEVICE = DeviceIdentity("0123456789abcdef", "fedcba9876543210", 3)
+DEVICES = (
+    KnownDevice(0, "00112233445566ff", "blobs"),
+    KnownDevice(3, "fedcba9876543210", "/mnt/a disk/é"),
+)
 
 COMMANDS: list[Command] = [
     CreateBucket(ID, "bucket", "a" * 64, "eu-west-1", "eu"),
@@ -220,6 +232,8 @@ def golden_bytes() -> dict[str, bytes]:
     rows_frame, chain = encode_rows_frame(rows_of_it, header_chain(checkpoint))
     files["checkpoint.v1"] = checkpoint.encode() + rows_frame + Trailer(chain, 1, 2).encode()
     files |= _of_encryption()
+    files["device.v1"] = encode_identity(DEVICE)
+    files["device-registry.v1"] = encode_registry(DEVICES)
     for command in COMMANDS:
         name = f"command-{type(command).__name__}.v1"
         files[name] = files.get(name, b"") + encode_command(command)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.simulation.world import DEVICES
+from tests.simulator.breakable_disk import Fault
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.simulation.world import Role, World
 
 _PAUSE_S_MAX = 0.5
+_DEVICE_FAULTS = (Fault.READ_ONLY, Fault.SYNCS_FAIL, Fault.FULL, Fault.GONE)
 _OPERATIONS_AHEAD_MAX = 120
 _DELICATE_OPERATIONS_AHEAD_MAX = 4
 _DELICATE_WORDS = ("commit", "sync", "sync directory", "link", "rename", "remove", "create")
@@ -47,6 +51,8 @@ class Nemesis:
                 ("fail syncs", self._fail_syncs),
                 ("fail reads and writes", self._fail_reads_and_writes),
                 ("fill the disk", self._fill_disk),
+                ("break a device", self._break_device),
+                ("break a device", self._break_device),
             ]
 
     async def run(self) -> None:
@@ -107,12 +113,19 @@ class Nemesis:
         device.capacity_bytes = used_bytes + self._random.randint(0, _ROOM_LEFT_BYTES_MAX)
         self._mend_disk_later()
 
+    def _break_device(self) -> None:
+        path = self._random.choice(sorted(DEVICES.values()))
+        fault = self._random.choice(_DEVICE_FAULTS)
+        self._world.device_faults[path] = fault
+        self._mend_disk_later()
+
     def _mend_disk_later(self) -> None:
         delay_s = self._random.random() * _TROUBLE_S_MAX
         self._world.scheduler.call_later(delay_s, self._mend_disk)
 
     def _mend_disk(self) -> None:
         device = self._world.machine.device
+        self._world.device_faults.clear()
         device.faults.sync_error_rate = 0.0
         device.faults.read_error_rate = 0.0
         device.faults.write_error_rate = 0.0

@@ -12,7 +12,7 @@ from rucket.model.hlc import HlcClock, HlcTimestamp
 from rucket.ports.index import Row, Table
 from rucket.ports.log import LogEntry
 from tests.simulation.run import Sabotage
-from tests.simulation.world import BLOB_DIRECTORY, LOG_DIRECTORY
+from tests.simulation.world import DEVICES, LOG_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -141,8 +141,8 @@ class ForgetfulIndex:
 PLANTED_BUGS = {
     "log syncs do nothing": Sabotage(prepare=lose_file_syncs(LOG_DIRECTORY)),
     "one log sync in ten does nothing": Sabotage(prepare=lose_file_syncs(LOG_DIRECTORY, 0.1)),
-    "blob syncs do nothing": Sabotage(prepare=lose_file_syncs(BLOB_DIRECTORY)),
-    "blob names are never synced": Sabotage(prepare=lose_directory_syncs(BLOB_DIRECTORY)),
+    "blob syncs do nothing": Sabotage(prepare=lose_file_syncs(DEVICES[0])),
+    "blob names are never synced": Sabotage(prepare=lose_directory_syncs(DEVICES[0])),
     "answers come before the sync": Sabotage(
         settings=lambda settings: replace(settings, wrap_log=EagerLog)
     ),

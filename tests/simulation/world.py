@@ -25,19 +25,25 @@ from rucket.net.commit_server import CommitServer
 from rucket.net.remote_commits import RemoteCommits
 from rucket.service.compaction import PacedCompaction, named_blobs
 from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
-from rucket.service.garbage import collect_garbage
+from rucket.service.garbage import GarbageCollector
 from rucket.service.gateway import ConfiguredUser, Gateway, ServiceSettings
+from rucket.service.read_floor import publish_floor, publish_floor_often
 from rucket.state.placement import SingleNodePlacement
 from rucket.store.blobs.blob_ids import packed_id_prefix
 from rucket.store.blobs.device_blobs import DeviceBlobs
+from rucket.store.blobs.device_marks import DeviceMarks
+from rucket.store.blobs.device_preparation import DevicePlaces, NodeOfDevices, prepare_devices
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.node_blobs import BlobDevice, NodeBlobs
 from rucket.store.blobs.packed.compactor import Compactor
 from rucket.store.blobs.packed.packed_blobs import PackedBlobs
 from rucket.store.blobs.packed.segment_writer import WriterPorts
+from rucket.store.lease_files import LeaseFile, LeaseFiles
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 from rucket.wire.sigv4.signer import SigningCredentials
 from tests.simulation.http_exchange import RunningGateway
+from tests.simulator.breakable_disk import BreakableDisk, Fault
 from tests.simulator.errors import SimulationError
 from tests.simulator.machine import SimulatedMachine
 from tests.simulator.process import Process, SimulatedClock, SimulatedRandom, SimulatedTasks
@@ -48,7 +54,6 @@ from tests.simulator.transport import SimulatedNetwork
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from rucket.ports.disk import Disk
     from rucket.ports.index import Index
     from rucket.ports.log import Log
     from rucket.ports.tasks import Promise
@@ -63,7 +68,11 @@ if TYPE_CHECKING:
 CREDENTIALS = SigningCredentials("root", "root-secret-of-the-simulation")
 
 LOG_DIRECTORY = "/data/log"
-BLOB_DIRECTORY = "/data/blobs"
+DEVICES = {0: "/data/blobs", 1: "/disk1"}
+_PLACES = DevicePlaces("/data", "/data/devices.json", "/data/run/devices")
+_LEASES = "/data/run/leases"
+_NODE_ID = "simulated"
+_LEASE_S_MAX = 60.0
 NODE_ENDPOINT = "/data/node.sock"
 _CLOCK_STEP_MS_MAX = 20_000
 _DEAD_RATIO_MIN = 0.3
@@ -224,6 +233,7 @@ class World:
         ]
         self.maintenance = Role(self, "maintenance", self._run_maintenance)
         self._node_was_ready = False
+        self.device_faults: dict[str, Fault] = {}
         self._observer = _Observer(settings)
         self._running_gateways: dict[str, RunningGateway] = {}
 
@@ -235,9 +245,17 @@ class World:
     def prepare_disk(self) -> None:
         """Makes the directories that are there before anything runs."""
         setup = self.machine.start("setup")
-        disk = self.machine.device.attach(setup)
-        self._blobs(disk, setup).prepare()
+        self._prepare_devices(setup)
         setup.kill()
+
+    def _prepare_devices(self, process: Process) -> None:
+        random = SimulatedRandom(self.scheduler, process.name)
+        blobs = self._devices(process)
+        node = NodeOfDevices(_NODE_ID, lambda known: blobs[known.number].prepare())
+        prepare_devices(self._disk(process), _PLACES, node, list(DEVICES.values()), random)
+
+    def _disk(self, process: Process) -> BreakableDisk:
+        return BreakableDisk(self.machine.device.attach(process), self.device_faults)
 
     def start(self) -> None:
         """Starts all processes."""
@@ -278,6 +296,8 @@ class World:
 
     async def _run_node(self, process: Process) -> None:
         tasks = SimulatedTasks(process)
+        if not self._node_was_ready:  # the supervisor's part, at the start of a server
+            await tasks.run_blocking(self._prepare_devices, process)
         wal = Wal(
             self.machine.device.attach(process),
             LOG_DIRECTORY,
@@ -307,6 +327,10 @@ class World:
 
     async def _run_gateway(self, process: Process) -> None:
         gateway = self._make_gateway(process)
+        name = f"{process.name}-{gateway.random.token_bytes(8).hex()}"
+        lease = LeaseFile(self._disk(process), _LEASES, name)
+        await publish_floor(gateway, lease)
+        gateway.tasks.spawn(publish_floor_often(gateway, lease), "read-floor")
         running = RunningGateway(process, self.settings.make_app(gateway, self._observer))
         self._running_gateways[process.name] = running
 
@@ -319,29 +343,36 @@ class World:
     async def _run_maintenance(self, process: Process) -> None:
         gateway = self._make_gateway(process)
         ended = gateway.tasks.promise()
-        gateway.tasks.spawn(_tell_failure(self._collect_often(gateway), ended), "garbage")
+        gateway.tasks.spawn(_tell_failure(self._collect_often(gateway, process), ended), "garbage")
         gateway.tasks.spawn(_tell_failure(self._compact_often(gateway, process), ended), "compact")
         await ended
 
     async def _compact_often(self, gateway: Gateway, process: Process) -> None:
-        disk = self.machine.device.attach(process)
-        compactor = Compactor(
-            self._blobs(disk, process).packed,
-            self.machine.clock,
-            lambda segment_id: named_blobs(gateway.index, packed_id_prefix(0, segment_id)),
-            _DEAD_RATIO_MIN,
-            _Unobserved(),
-        )
+        compactors = [
+            self._compactor(gateway, number, blobs.packed)
+            for number, blobs in self._devices(process).items()
+        ]
         paced = PacedCompaction(
-            gateway.tasks, [compactor], _COMPACTION_BYTES_PER_S, self.settings.compaction_rest_s
+            gateway.tasks, compactors, _COMPACTION_BYTES_PER_S, self.settings.compaction_rest_s
         )
         while True:
             await gateway.tasks.sleep(await paced.step())
 
-    async def _collect_often(self, gateway: Gateway) -> None:
+    def _compactor(self, gateway: Gateway, number: int, packed: PackedBlobs) -> Compactor:
+        return Compactor(
+            packed,
+            self.machine.clock,
+            lambda segment_id: named_blobs(gateway.index, packed_id_prefix(number, segment_id)),
+            _DEAD_RATIO_MIN,
+            _Unobserved(),
+        )
+
+    async def _collect_often(self, gateway: Gateway, process: Process) -> None:
+        leases = LeaseFiles(self._disk(process), _LEASES, self.machine.clock, _LEASE_S_MAX)
+        collector = GarbageCollector(gateway, leases.lowest_floor_hlc)
         while True:
             try:
-                await collect_garbage(gateway)
+                await collector.step()
             except CommitUnknownError:
                 continue
             await gateway.tasks.sleep(self.settings.garbage_interval_s)
@@ -356,7 +387,7 @@ class World:
         return Gateway(
             index=self.machine.index_file.open(process),
             commits=commits,
-            blobs=self._blobs(self.machine.device.attach(process), process),
+            blobs=self._blobs(process, random),
             tasks=tasks,
             clock=self.machine.clock,
             random=random,
@@ -365,17 +396,32 @@ class World:
             encryption=self.settings.encryption,
         )
 
-    def _blobs(self, disk: Disk, process: Process) -> DeviceBlobs:
+    def _devices(self, process: Process) -> dict[int, DeviceBlobs]:
+        disk = self._disk(process)
         random = SimulatedRandom(self.scheduler, f"{process.name}/blobs")
-        packed = PackedBlobs(
-            WriterPorts(disk, random, SimulatedThreads(process)),
-            self.machine.clock,
-            f"{BLOB_DIRECTORY}/packed",
-            0,
-            self.settings.packed_segment_size_bytes,
-        )
-        files = FileBlobs(disk, BLOB_DIRECTORY, 0, random)
-        return DeviceBlobs(files, packed, self.settings.packed_size_bytes_max)
+        return {
+            number: DeviceBlobs(
+                FileBlobs(disk, path, number, random),
+                PackedBlobs(
+                    WriterPorts(disk, random, SimulatedThreads(process)),
+                    self.machine.clock,
+                    f"{path}/packed",
+                    number,
+                    self.settings.packed_segment_size_bytes,
+                ),
+                self.settings.packed_size_bytes_max,
+            )
+            for number, path in DEVICES.items()
+        }
+
+    def _blobs(self, process: Process, random: SimulatedRandom) -> NodeBlobs:
+        disk = self._disk(process)
+        devices = [
+            BlobDevice(number, DEVICES[number], blobs)
+            for number, blobs in self._devices(process).items()
+        ]
+        marks = DeviceMarks(disk, _PLACES.marks)
+        return NodeBlobs(devices, disk, marks, random, self.machine.clock)
 
     def gateway_of_clients(self) -> Gateway:
         """A gateway in the clients' process: looks at the machine from outside, for checks."""

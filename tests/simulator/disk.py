@@ -292,6 +292,12 @@ class SimulatedDisk:
             self.begin(f"make directory {directory}")
             self.device.names.make_directory(directory)
 
+    def make_directories(self, parent: str, names: Sequence[str]) -> None:
+        """See `Disk.make_directories`."""
+        self._check_directory(parent)
+        for name in names:
+            self.make_directory(posixpath.join(parent, name))
+
     def list_directory(self, path: str) -> list[str]:
         """See `Disk.list_directory`."""
         self.begin(f"list {path}")
@@ -333,6 +339,11 @@ class SimulatedDisk:
         """See `Disk.free_bytes`."""
         self.begin(f"free bytes of {path}")
         return self.device.free_bytes()
+
+    def capacity_bytes(self, path: str) -> int:
+        """See `Disk.capacity_bytes`."""
+        self.begin(f"capacity of {path}")
+        return self.device.capacity_bytes
 
     def begin(self, what: str, *, blocks: bool = True) -> None:
         """Passes the crash point before an operation, and notes the operation."""

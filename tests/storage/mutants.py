@@ -196,6 +196,7 @@ class _LateBlobs:
         self._blobs = blobs
         self.open: Callable[[BlobId], BlobReader] = blobs.open
         self.delete = blobs.delete
+        self.is_placed_for = blobs.is_placed_for
         self.list_ids = blobs.list_ids
         self.waiting: list[BlobWriter] = []
 

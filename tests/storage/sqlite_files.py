@@ -183,6 +183,7 @@ class _SyncedFile:
         self.read_cached_at = file.read_cached_at
         self.try_lock = file.try_lock
         self.allocate = file.allocate
+        self.try_lock = file.try_lock
         self.size_bytes = file.size_bytes
         self.link = file.link
         self.close = file.close

@@ -82,6 +82,8 @@ class SyncWatcher:
         self._disk = disk
         self._decide = decide
         self.make_directory = disk.make_directory
+        self.make_directories = disk.make_directories
+        self.capacity_bytes = disk.capacity_bytes
         self.list_directory = disk.list_directory
         self.remove = disk.remove
         self.modified_ms = disk.modified_ms

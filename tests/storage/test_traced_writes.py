@@ -35,7 +35,7 @@ _METRICS = re.compile(r"run/metrics/\w+-?\w*\.db")
 _PASSING = re.compile(r"(LOCK|state/garbage\.lock|run(/.*)?)")
 """What says nothing about stored data: locks, sockets and metrics."""
 
-_PORTS_OWN = re.compile(r"(wal|blobs|checkpoints)/.*")
+_PORTS_OWN = re.compile(r"(wal|blobs|checkpoints)/.*|devices\.json(\.new)?")
 _SHARED_WRITABLE = re.compile(r"[0-9a-f]+-[0-9a-f]+ .w.s \S+ \S+ \S+ +(/.*)")
 _WAIT_S = 20.0
 _MIB = 1024 * 1024
@@ -138,7 +138,7 @@ def _use(server: RucketProcess, watcher: _Watcher) -> None:
     client.get_object(Bucket="bucket", Key="key3")["Body"].read()
     client.put_object(Bucket="bucket", Key="key2", Body=b"over")
     client.delete_object(Bucket="bucket", Key="key3")
-    blobs = server.data_dir / "blobs"
+    blobs = server.data_dir / "blobs/files"
     watcher.until(lambda: sum(path.is_file() for path in blobs.rglob("*")) == 1)
     first_segment = server.data_dir / "wal/0000000001.wal"
     for _ in range(_ROUNDS_MAX):  # until there are two checkpoints of the index

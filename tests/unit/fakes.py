@@ -236,6 +236,11 @@ class FakeBlobs:
         del storage_class, size_bytes_expected
         return FakeBlobWriter(self.blobs, BlobId(self._random.token_bytes(ID_SIZE_BYTES)))
 
+    def is_placed_for(self, blob_id: BlobId, storage_class: str) -> bool:
+        """See `Blobs.is_placed_for`."""
+        del blob_id, storage_class
+        return True
+
     def open(self, blob_id: BlobId) -> FakeBlobReader:
         """See `Blobs.open`."""
         if blob_id not in self.blobs:

@@ -3,6 +3,8 @@
 ::
 
     files/XX/ID    XX is the third byte of the id, the first that is random
+    foreign/PPPP/XX/ID   first written elsewhere, which PPPP says: the first two bytes of the id;
+                   XX is the third. A node that was restored from a backup has such blobs
     XX/ID          with an id of format 1, in which the first byte is; nothing new is written here
 
 A blob's file is made without a name, filled, given its name and synced, then the directory is
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _TAIL_READ_BYTES = 4096
 _DIRECTORY_COUNT = 256
 _FILES = "files"
+_FOREIGN = "foreign"
 _ID_BYTE_OF_DIRECTORY = 2
 
 
@@ -62,15 +65,20 @@ class FileBlobs:
 
     def prepare(self) -> None:
         """Makes the directories."""
-        for number in range(_DIRECTORY_COUNT):
-            self._disk.make_directory(posixpath.join(self._directory, _FILES, f"{number:02x}"))
+        files = posixpath.join(self._directory, _FILES)
+        self._disk.make_directory(files)
+        names = [f"{number:02x}" for number in range(_DIRECTORY_COUNT)]
+        self._disk.make_directories(files, names)
 
     def path(self, blob_id: BlobId) -> str:
         """Where the file of a blob is written, if there is one."""
         if birth_of(blob_id) is None:
             return self._path_of_format_1(blob_id)
         name = f"{blob_id[_ID_BYTE_OF_DIRECTORY]:02x}/{blob_id.hex()}"
-        return f"{self._directory}/{_FILES}/{name}"
+        if blob_id[1] == self._device_number:
+            return f"{self._directory}/{_FILES}/{name}"
+        prefix = blob_id[:_ID_BYTE_OF_DIRECTORY].hex()
+        return f"{self._directory}/{_FOREIGN}/{prefix}/{name}"
 
     def _path_of_format_1(self, blob_id: BlobId) -> str:
         return f"{self._directory}/{blob_id[0]:02x}/{blob_id.hex()}"
@@ -80,6 +88,11 @@ class FileBlobs:
         del storage_class
         blob_id = new_file_blob_id(self._device_number, self._random)
         return FileBlobWriter(self._disk, self.path(blob_id), blob_id, size_bytes_expected)
+
+    def is_placed_for(self, blob_id: BlobId, storage_class: str) -> bool:
+        """See `Blobs.is_placed_for`. All classes are at the same place."""
+        del blob_id, storage_class
+        return True
 
     def open(self, blob_id: BlobId) -> FileBlobReader:
         """See `Blobs.open`."""
@@ -110,11 +123,21 @@ class FileBlobs:
         walks = [self._walk(self._directory, present, b"", after)]
         if _FILES in present:
             directory = posixpath.join(self._directory, _FILES)
-            present = set(self._disk.list_directory(directory))
+            below = set(self._disk.list_directory(directory))
             # Of packed blobs, those that a restore has made, or that came back from quarantine.
-            for kind in (BlobKind.FILE, BlobKind.PACKED):
+            for kind in BlobKind:
                 prefix = bytes([kind, self._device_number])
-                walks.append(self._walk(directory, present, prefix, after))
+                walks.append(self._walk(directory, below, prefix, after))
+        if _FOREIGN in present:
+            foreign = posixpath.join(self._directory, _FOREIGN)
+            for name in self._disk.list_directory(foreign):
+                try:
+                    prefix = bytes.fromhex(name)
+                except ValueError:
+                    continue  # not ours
+                directory = posixpath.join(foreign, name)
+                below = set(self._disk.list_directory(directory))
+                walks.append(self._walk(directory, below, prefix, after))
         return list(itertools.islice(heapq.merge(*walks), limit))
 
     def _walk(

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from rucket.store.blobs.blob_ids import PackedBirth, birth_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rucket.model.names import BlobId
     from rucket.ports.disk import Disk
     from rucket.store.blobs.device_blobs import DeviceBlobs
@@ -90,3 +92,27 @@ class FileQuarantine:
             file.sync_data()
         finally:
             file.close()
+
+
+class NodeQuarantine:
+    """The quarantines of all devices, each of its own blobs: a rename stays on a device.
+
+    Args:
+        device_of: the number of the device that a blob is on.
+        quarantines: by number.
+    """
+
+    def __init__(
+        self, device_of: Callable[[BlobId], int], quarantines: Mapping[int, FileQuarantine]
+    ) -> None:
+        self._device_of = device_of
+        self._quarantines = quarantines
+
+    def holds(self, blob_id: BlobId) -> bool:
+        """See `FileQuarantine.holds`."""
+        quarantine = self._quarantines.get(self._device_of(blob_id))
+        return quarantine is not None and quarantine.holds(blob_id)
+
+    def isolate(self, blob_id: BlobId, report: bytes) -> str:
+        """See `FileQuarantine.isolate`."""
+        return self._quarantines[self._device_of(blob_id)].isolate(blob_id, report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rucket.model.errors import InvalidArgument, InvalidRequest
+from rucket.model.storage_classes import DEFAULT_STORAGE_CLASS
 from rucket.service import copying
 from rucket.service.copying import CopyPlan, NewChecksum
 from rucket.service.objects import ObjectDescription, new_metadata
@@ -15,6 +16,7 @@ from rucket.wire.object_request import (
     describe_object,
     find_object_bucket,
     key_of,
+    requested_storage_class,
     write_condition,
 )
 from rucket.wire.operation import S3Response
@@ -69,6 +71,7 @@ class _Plan:
         self._description: ObjectDescription | None = None
         if _directive(headers, _METADATA_DIRECTIVE) == _REPLACE:
             self._description = describe_object(headers)
+        self._storage_class = requested_storage_class(headers)
         _directive(
             headers, _TAGGING_DIRECTIVE
         )  # there are no tags that it could change anything of
@@ -82,15 +85,19 @@ class _Plan:
     def __call__(self, source: ObjectMetadata) -> CopyPlan:
         self._source_request.check(source)
         new_checksum = self._new_checksum(source)
-        changes = self._description is not None or new_checksum is not None
-        if self._is_onto_itself and not (changes or self._is_encryption_chosen):
+        changes = (self._description, new_checksum, self._storage_class)
+        is_changed = changes != (None, None, None) or self._is_encryption_chosen
+        if self._is_onto_itself and not is_changed:
             raise InvalidRequest(
                 "This copy request is illegal because it is trying to copy an object to itself "
                 "without changing the object's metadata, storage class, website redirect location "
                 "or encryption attributes."
             )
+        # A copy has the class that is asked for, not that of its source.
         description = self._description or ObjectDescription(
-            source.content_headers, source.user_metadata
+            source.content_headers,
+            source.user_metadata,
+            self._storage_class or DEFAULT_STORAGE_CLASS,
         )
         return CopyPlan(new_metadata(description, self._owner_id), new_checksum)
 

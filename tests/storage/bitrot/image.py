@@ -135,7 +135,7 @@ def make_image(root: Path, seed: int = 1) -> Image:
     directory = DataDirectory(str(root), disk)
     directory.prepare(SystemClock(), random)
     key = directory.make_sealing_key(random)
-    blobs = FileBlobs(disk, directory.blobs, 0, random)
+    blobs = FileBlobs(disk, directory.devices.default_device, 0, random)
     blobs.prepare()
     ScrubCursorFile(disk, directory.scrub_cursor).save(
         ScrubCursor(1_790_000_000_000, table=5, position=b"some key", error_count=3)

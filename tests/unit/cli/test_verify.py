@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rucket.daemon.data_directory import DataDirectory
+from rucket.daemon.devices import open_device
 from rucket.daemon.preflight import prepare_data_directory
-from rucket.daemon.stored_blobs import open_blobs
-from rucket.disk.os_disk import OsDisk
 from tests.storage.bitrot.image import SECRET, Image, flipped, make_image
 
 if TYPE_CHECKING:
@@ -224,7 +222,7 @@ def test_inspect_index_says_what_is_wrong_with_a_question(
 
 def _packed(data_dir: Path) -> tuple[PackedBlobs, list[BlobId]]:
     """Some packed blobs beside the others, deleted ones and one that was moved among them."""
-    packed = open_blobs(DataDirectory(str(data_dir), OsDisk())).packed
+    packed = open_device(0, str(data_dir / "blobs")).packed
     packed.prepare()
     blob_ids = []
     for size_bytes in (100, 140_000, 200):

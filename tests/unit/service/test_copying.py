@@ -16,8 +16,15 @@ from rucket.model.errors import (
 )
 from rucket.model.records import Checksum, Content, Extent, ObjectMetadata, Record
 from rucket.service.copying import COPY_ATTEMPTS_MAX, CopyPlan, PartPlan, copy_object, copy_part
+from rucket.service.garbage import collect_garbage
 from rucket.service.multipart import RequestedPart, UploadName, complete_upload, create_upload
-from rucket.service.objects import Deletion, StoredObject, delete_object, new_metadata
+from rucket.service.objects import (
+    Deletion,
+    ObjectDescription,
+    StoredObject,
+    delete_object,
+    new_metadata,
+)
 from rucket.service.reading import ByteSpan
 from rucket.state.commands import (
     AbortMultipartUpload,
@@ -316,3 +323,98 @@ def _put_of_new_blob(world: World, key: str) -> PutObject:
     metadata = ObjectMetadata(b"", 0, 1, "etag", OWNER_ID)
     stored = Content(extents=(Extent(world.random.token_bytes(16), 1),))
     return PutObject(world.random.token_bytes(16), world.bucket.bucket_id, key, metadata, stored)
+
+
+def _to_class(storage_class: str) -> CopyPlan:
+    description = ObjectDescription({"content-type": "text/plain"}, {}, storage_class)
+    return CopyPlan(new_metadata(description, OWNER_ID))
+
+
+@pytest.mark.parametrize("target", ["key", "copy"])
+def test_a_copy_into_a_class_kept_elsewhere_moves_the_bytes(world: World, target: str) -> None:
+    """Onto itself or not, they are written again, in the blobs of the new class."""
+    data = content(3 * MIB + 5)
+    stored = world.run(put(world, "key", data))
+    (old_blob,) = world.blobs.finished
+
+    copied = world.run(
+        copy_object(
+            world.gateway,
+            finder(world, "key"),
+            world.bucket,
+            target,
+            lambda _: _to_class("STANDARD_IA"),
+            WriteCondition(),
+        )
+    )
+
+    (new_blob,) = world.blobs.finished.keys() - {old_blob}
+    assert world.blobs.storage_classes[new_blob] == "STANDARD_IA"
+    assert find(world, target).storage_class == "STANDARD_IA"
+    assert (copied.etag, copied.checksum) == (stored.etag, stored.checksum)
+    assert world.run(read(world, target)) == data
+    world.run(collect_garbage(world.gateway))
+    assert (old_blob in world.blobs.finished) == (target == "copy")
+    assert not world.blobs.open_readers
+
+
+def test_a_copy_into_a_class_kept_at_the_same_place_shares_the_bytes(world: World) -> None:
+    """The class is a word then."""
+    world.run(put(world, "key", content(5000)))
+
+    world.run(
+        copy_object(
+            world.gateway,
+            finder(world, "key"),
+            world.bucket,
+            "key",
+            lambda _: _to_class("NEARLY_STANDARD"),
+            WriteCondition(),
+        )
+    )
+
+    assert len(world.blobs.finished) == 1
+    assert find(world, "key").storage_class == "NEARLY_STANDARD"
+
+
+def test_a_move_that_is_refused_leaves_nothing(world: World) -> None:
+    """The bytes that were written for it are removed again."""
+    world.run(put(world, "key", content(3 * MIB)))
+
+    with pytest.raises(PreconditionFailed):
+        world.run(
+            copy_object(
+                world.gateway,
+                finder(world, "key"),
+                world.bucket,
+                "key",
+                lambda _: _to_class("STANDARD_IA"),
+                WriteCondition(if_none_match=("*",)),
+            )
+        )
+
+    assert len(world.blobs.finished) == 1
+    assert world.is_at_rest()
+
+
+def test_a_part_copied_into_an_upload_of_another_class_moves_the_bytes(world: World) -> None:
+    """An object isn't half on one device and half on another."""
+    data = content(3 * MIB)
+    world.run(put(world, "source", data))
+    template = new_metadata(ObjectDescription(storage_class="GLACIER_IR"), OWNER_ID)
+    upload_id = world.run(
+        create_upload(world.gateway, world.bucket, "target", template, OWNER_ID, None)
+    )
+    plan = PartPlan(
+        UploadName(world.bucket, "target", upload_id),
+        1,
+        lambda _: ByteSpan(1000, 2 * MIB),
+        _Crc32,
+    )
+
+    part = world.run(copy_part(world.gateway, finder(world, "source"), plan))
+
+    assert part.etag == hashlib.md5(data[1000 : 1000 + 2 * MIB]).hexdigest()
+    assert part.checksum == Checksum("CRC32", f"{zlib.crc32(data[1000 : 1000 + 2 * MIB]):08x}")
+    assert sorted(world.blobs.storage_classes.values()) == ["GLACIER_IR", "STANDARD"]
+    assert sorted(map(len, world.blobs.finished.values())) == [2 * MIB, 3 * MIB]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rucket.model.records import Content, Extent, ObjectMetadata
 from rucket.ports.log import LogEntry
 from rucket.service.encryption.object_encryption import NO_ENCRYPTION, ObjectEncryption
 from rucket.service.gateway import Gateway, ServiceSettings
+from rucket.service.objects import OpenObject, current_object_with_content, open_object
+from rucket.service.reading import ByteSpan, ContentStream
 from rucket.state.apply import apply_entries
-from rucket.state.commands import CreateBucket, encode_command
+from rucket.state.commands import CreateBucket, PutObject, encode_command
 from rucket.state.outcomes import Outcome, RecentOutcomes
 from rucket.state.placement import SingleNodePlacement
 from rucket.state.rows import find_bucket, reference_count
@@ -124,6 +127,37 @@ class World:
             bucket = find_bucket(snapshot, name)
         assert bucket is not None
         return bucket
+
+    def put_of_blobs(self, key: str, parts: list[bytes]) -> None:
+        """Makes an object of many blobs, as if another gateway had."""
+        extents: list[Extent] = []
+        for part in parts:
+            writer = self.blobs.create("STANDARD", None)
+            writer.write(part)
+            extents.append(Extent(writer.finish(), len(part)))
+        size_bytes = sum(map(len, parts))
+        self.commits.apply(
+            PutObject(
+                self.random.token_bytes(16),
+                self.bucket.bucket_id,
+                key,
+                ObjectMetadata(b"", 0, size_bytes, "etag", OWNER_ID),
+                Content(extents=tuple(extents)),
+            )
+        )
+
+    async def open(self, key: str) -> OpenObject:
+        """Opens all bytes of an object."""
+        return await open_object(
+            self.gateway,
+            lambda snapshot: current_object_with_content(snapshot, self.bucket, key),
+            lambda metadata: ByteSpan(0, metadata.size_bytes),
+        )
+
+    async def close(self, opened: OpenObject) -> None:
+        """Closes it again."""
+        if isinstance(opened.body, ContentStream):
+            await opened.body.aclose()
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs `main`, and then everything it left running, to the end."""

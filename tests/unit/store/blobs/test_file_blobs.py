@@ -156,7 +156,7 @@ def test_an_open_blob_stays_readable_when_it_is_deleted(blobs: FileBlobs) -> Non
 
 
 def test_blobs_are_listed_page_by_page_in_the_order_of_ids(tmp_path: Path) -> None:
-    """Each with the time it was written; those of format 1 among them."""
+    """Each with the time it was written; those of format 1, and of other devices, among them."""
     blobs = _prepared(tmp_path, 7)
     old_ids = [
         BlobId(bytes([first]) + bytes([second]) * 15)
@@ -167,13 +167,20 @@ def test_blobs_are_listed_page_by_page_in_the_order_of_ids(tmp_path: Path) -> No
         _write_of_format_1(tmp_path, blob_id, b"x")
     new_ids = [_write(blobs, [b"x"])[0] for _ in range(20)]
     (tmp_path / "files/00/notes").write_text("not ours")
+    foreign_ids = [new_file_blob_id(number % 4, SystemRandom()) for number in range(12)]
+    foreign_ids += [packed_blob_id(PackedBirth(7, bytes([n] * 6), 4096)) for n in range(5)]
+    for blob_id in foreign_ids:
+        path = _file(blobs, blob_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" + encode_tail(blob_id, 1, [crc32c(b"x")]))
+        assert blobs.open(blob_id).read(0, 1) == b"x"
 
     listed: list[BlobId] = []
     while page := blobs.list_ids(listed[-1] if listed else None, 2):
         assert all(written_ms > 0 for _, written_ms in page)
         listed.extend(blob_id for blob_id, _ in page)
 
-    assert listed == sorted(old_ids + new_ids)
+    assert listed == sorted(old_ids + new_ids + foreign_ids)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,16 @@ def read_expectations(path: Path) -> Expectations:
         ResultsError: It isn't such a file, names a test twice, or more than `count_max`.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"the expectations can't be read: {error}") from error
+    return parse_expectations(text, str(path))
+
+
+def parse_expectations(text: str, name: str) -> Expectations:
+    """The text of the file called `name`; otherwise as `read_expectations`."""
+    try:
+        content = tomllib.loads(text)
         known = tuple(
             KnownFailures(str(group["cause"]), tuple(map(str, group["tests"])))
             for group in content.get("known", [])
@@ -86,20 +95,18 @@ def read_expectations(path: Path) -> Expectations:
         expectations = Expectations(
             Selection(content["selection"]), int(content["count_max"]), known
         )
-    except OSError as error:
-        raise ResultsError(f"the expectations can't be read: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{path} isn't a file of expectations: {error!r}") from error
+        raise ResultsError(f"{name} isn't a file of expectations: {error!r}") from error
     tests = [test for group in known for test in group.tests]
     if len(set(tests)) < len(tests):
-        raise ResultsError(f"{path} names a test twice")
+        raise ResultsError(f"{name} names a test twice")
     if len(tests) > expectations.count_max:
         raise ResultsError(
-            f"{path} knows {len(tests)} failures, but count_max is {expectations.count_max}: "
+            f"{name} knows {len(tests)} failures, but count_max is {expectations.count_max}: "
             "the count may only fall"
         )
     if not all(group.cause.strip() for group in known):
-        raise ResultsError(f"{path} has known failures without a cause")
+        raise ResultsError(f"{name} has known failures without a cause")
     return expectations
 
 

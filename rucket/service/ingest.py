@@ -17,17 +17,19 @@ disk; a body is anything that satisfies `Payload`.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.errors import EntityTooLarge, StorageFullError
+from rucket.model.errors import EntityTooLarge, OperatingError, StorageFullError
 from rucket.model.names import BlobId
 from rucket.model.records import Content, Extent
 from rucket.service.blocking_work import BlockingWork
 from rucket.state.outcomes import Committed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rucket.model.records import Checksum, Record
     from rucket.ports.blobs import Blobs, BlobWriter
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 BUFFER_SIZE_BYTES = 1024 * 1024
 _LAST_BUFFER_SIZE_BYTES_MAX = BUFFER_SIZE_BYTES + BUFFER_SIZE_BYTES // 4
+
+_logger = logging.getLogger(__name__)
 
 
 class Hasher(Protocol):
@@ -163,9 +167,19 @@ async def commit_ingested(gateway: Gateway, command: Record, ingested: Ingested)
 
 
 async def discard(gateway: Gateway, content: Content) -> None:
-    """Removes blobs that no command names or ever will."""
+    """Removes blobs that no command names or ever will, as far as their devices let us."""
     for extent in content.extents:
-        await gateway.tasks.run_blocking(gateway.blobs.delete, BlobId(extent.blob_id))
+        await _removed(gateway, partial(gateway.blobs.delete, BlobId(extent.blob_id)))
+
+
+async def _removed(gateway: Gateway, remove: Callable[[], None]) -> None:
+    """Removes what nobody names. What a device refuses to remove is an orphan, which maintenance
+    finds; whoever asked for something else gets the answer to that.
+    """
+    try:
+        await gateway.tasks.run_blocking(remove)
+    except OperatingError as error:
+        _logger.warning("a blob that nobody names can't be removed now: %s", error)
 
 
 _MD5 = "md5"
@@ -245,7 +259,7 @@ async def _ingest_blob(
 async def _abort(gateway: Gateway, sink: _BlobSink, work: BlockingWork[None] | None) -> None:
     if work is not None:
         await work.ended()
-    await gateway.tasks.run_blocking(sink.discard)
+    await _removed(gateway, sink.discard)
 
 
 class _BlobSink:

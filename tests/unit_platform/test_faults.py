@@ -18,7 +18,8 @@ from rucket_platform.wait import wait_until
 
 FAMILY = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "input()", "-m", "rucket.daemon.node"],
+role = "rucket.daemon." + "node"  # whole in the child's command line only
+child = subprocess.Popen([sys.executable, "-c", "input()", "-m", role],
                          stdin=subprocess.PIPE)
 print(child.pid, flush=True)
 child.wait()

@@ -17,6 +17,8 @@ from rucket_platform.errors import PlatformError, WaitTimeout
 from rucket_platform.wait import wait_until
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
     from chaos.scenario import Planned, Scenario
     from chaos.stage import Stage
     from rucket_platform.histories.availability import Attempt
@@ -124,10 +126,10 @@ def _sleep_until(clients: Clients, at_s: float) -> None:
         time.sleep(left_s)
 
 
-def _remove(client: object, bucket: str) -> None:
+def _remove(client: S3Client, bucket: str) -> None:
     """Leave nothing behind on somebody else's server, as far as it lets us."""
     with suppress(ClientError, BotoCoreError):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):  # type: ignore[attr-defined]
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for item in page.get("Contents", []):
-                client.delete_object(Bucket=bucket, Key=item["Key"])  # type: ignore[attr-defined]
-        client.delete_bucket(Bucket=bucket)  # type: ignore[attr-defined]
+                client.delete_object(Bucket=bucket, Key=item["Key"])
+        client.delete_bucket(Bucket=bucket)

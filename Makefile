@@ -46,6 +46,10 @@ env: .venv/installed ## Print the environment for plain pulumi commands, for eva
 down: .venv/installed ## End the regions; data is kept or removed as the stack says
 	@$(PLATFORM).stacks down --stack $(STACK)
 
+.PHONY: image
+image: .venv/installed ## Build the container image (BASE=python:3.11-slim TAG=rucket:latest ARCH=arm64)
+	@$(PLATFORM).image $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG)) $(if $(ARCH),--arch $(ARCH))
+
 .PHONY: tools
 tools: .venv/installed ## Install the pinned Pulumi tools (`make up` does it, too)
 	@$(PLATFORM).tools
@@ -116,6 +120,7 @@ check: lint types layers ## lint, types, layers
 .PHONY: lock
 lock: .venv/installed ## Resolve the dependencies anew into platform/locks (needs uv on PATH)
 	@printf 'hatchling\neditables\n' | uv pip compile pyproject.toml - --extra platform --group dev --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/dev.txt
+	@uv pip compile pyproject.toml -c platform/locks/dev.txt --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --no-annotate -q -o platform/locks/server.txt
 
 ##@ Proof kits
 

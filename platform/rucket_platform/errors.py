@@ -10,6 +10,8 @@ PlatformError                 what went wrong and what to do, in one readable te
 ├── SubstrateError            a node can't be run
 │   ├── PortInUse             names the port and who holds it
 │   └── NodeStartFailed       carries the exit code and the node's last log lines
+├── EngineUnavailable         no container engine answers
+├── ImageError                the container image can't be built
 ├── TargetError               what is to be judged can't be: no answer, wrong keys, a bad users file
 ├── FaultError                something could not be broken, or mended again, on purpose
 ├── ReportError               a report can't be written where it should go
@@ -101,6 +103,20 @@ class NodeStartFailed(SubstrateError):
         super().__init__(f"node {node} did not start: {reason}\n  its last log lines:\n{lines}")
         self.exit_code = exit_code
         self.log_tail = log_tail
+
+
+class EngineUnavailable(PlatformError):
+    """No container engine answers."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"no container engine answers at {address}: {reason}\n"
+            f"  start Docker (or a service that speaks its API), or say where it is: DOCKER_HOST"
+        )
+
+
+class ImageError(PlatformError):
+    """The container image can't be built; carries the last words of what failed."""
 
 
 class TargetError(PlatformError):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -19,7 +18,7 @@ from chaos.execution import Judged, play
 from chaos.presentation import report_files, summary
 from chaos.scenarios import SCENARIOS
 from chaos.stage import foreign_stage, own_stage, unmet_needs
-from rucket_platform.errors import PlatformError
+from rucket_platform.command_line import ExitCode, run_command
 from rucket_platform.reports.folder import check_folder, write_folder
 from rucket_platform.targets.choice import add_options, endpoint_target
 from rucket_platform.targets.reach import check_reach
@@ -33,28 +32,12 @@ if TYPE_CHECKING:
     from chaos.scenario import Scenario
     from rucket_platform.targets.target import Target
 
-_EXIT_FAILED = 1
-_EXIT_USAGE = 2
-_EXIT_INTERRUPTED = 130
 _ALL = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if every scenario holds, 1 if one doesn't, 2 if it could not be judged."""
-    options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return int(options.command_function(options))
-    except PlatformError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-    except KeyboardInterrupt:
-        print("interrupted: everything is put right, no report was written", file=sys.stderr)
-        return _EXIT_INTERRUPTED
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    return run_command(_parser(), arguments)
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -82,12 +65,13 @@ def _run(options: argparse.Namespace) -> int:
         _say(one)
     name = target.name if target is not None else "Rucket"
     files = report_files(name, started, time.monotonic() - started_s, judged)
+    # Said first: it is known, even if the report can't be written.
+    print(f"{summary(judged)} (seed {seed})", flush=True)
     write_folder(options.report, files)
     progress.say(f"report: {options.report / 'index.html'}")
-    print(f"{summary(judged)} (seed {seed})")
     if all(one.skipped for one in judged):
         raise ChaosError("none of the scenarios can be run here")
-    return 0 if all(one.passed for one in judged if not one.skipped) else _EXIT_FAILED
+    return 0 if all(one.passed for one in judged if not one.skipped) else ExitCode.FAILED
 
 
 def _chosen(names: Sequence[str]) -> list[Scenario]:
@@ -131,7 +115,7 @@ def _judged(
             stage = stack.enter_context(own_stage(scenario, toxiproxy))
         else:
             stage = stack.enter_context(foreign_stage(target, command, toxiproxy))
-        return play(scenario, stage, seed)
+        return play(scenario, stage, seed, progress)
 
 
 def _say(one: Judged) -> None:
@@ -149,9 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the scenarios, and what they show")
-    listing.set_defaults(command_function=_list)
+    listing.set_defaults(run=_list)
     run = commands.add_parser("run", help="run scenarios")
-    run.set_defaults(command_function=_run)
+    run.set_defaults(run=_run)
     run.add_argument("scenarios", nargs="+", metavar="SCENARIO", help="names, or all")
     run.add_argument("--report", metavar="DIR", type=Path, default=Path("dist/chaos"))
     run.add_argument("--seed", type=int, help="repeats what clients choose")

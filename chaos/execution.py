@@ -13,7 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chaos.errors import ChaosError
 from chaos.verdicts import Verdict, judge
 from chaos.workload import Clients, connect
+from rucket_platform.command_line import interrupts_deferred
 from rucket_platform.errors import PlatformError, WaitTimeout
+from rucket_platform.targets.leftovers import remove_bucket
 from rucket_platform.wait import wait_until
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from chaos.scenario import Planned, Scenario
     from chaos.stage import Stage
     from rucket_platform.histories.availability import Attempt
+    from rucket_platform.tools.progress import Progress
 
 _READY_TIMEOUT_S = 60.0
 
@@ -56,7 +59,7 @@ class Judged:
         return bool(self.verdicts) and all(verdict.kept for verdict in self.verdicts)
 
 
-def play(scenario: Scenario, stage: Stage, seed: int) -> Judged:
+def play(scenario: Scenario, stage: Stage, seed: int, progress: Progress) -> Judged:
     """Run a scenario on a stage.
 
     Raises:
@@ -70,6 +73,14 @@ def play(scenario: Scenario, stage: Stage, seed: int) -> Judged:
         direct.create_bucket(Bucket=bucket)
     except (ClientError, BotoCoreError) as error:
         raise ChaosError(f"no bucket can be made at {stage.target.endpoint}: {error}") from error
+    try:
+        return _judged(scenario, stage, direct, bucket, seed)
+    finally:
+        remove_bucket(connection, bucket, progress)
+
+
+def _judged(scenario: Scenario, stage: Stage, direct: S3Client, bucket: str, seed: int) -> Judged:
+    connection = stage.target.connection()
     clients = Clients(connection, stage.proxy.endpoint, bucket, scenario.load, seed)
     clients.start()
     try:
@@ -87,7 +98,6 @@ def play(scenario: Scenario, stage: Stage, seed: int) -> Judged:
     with suppress(WaitTimeout):  # the last reads then tell what is wrong
         wait_until(answers, timeout_s=_READY_TIMEOUT_S, what="the server to answer again")
     clients.read_all(direct, bucket, scenario.load)
-    _remove(direct, bucket)
     healed_s = max(event.end_s for event in events)
     verdicts = judge(scenario, clients.notes, healed_s)
     return Judged(scenario, seed, verdicts, tuple(events), tuple(clients.notes.attempts))
@@ -114,9 +124,10 @@ def _carry_out(scenario: Scenario, stage: Stage, clients: Clients) -> list[Event
                 planned.fault.end(stage)
                 events.append(Event(planned.fault.name, started_s, clients.now_s()))
     finally:
-        for planned, _ in begun.values():
-            with suppress(PlatformError):
-                planned.fault.end(stage)
+        with interrupts_deferred():
+            for planned, _ in begun.values():
+                with suppress(PlatformError):
+                    planned.fault.end(stage)
     return events
 
 
@@ -124,12 +135,3 @@ def _sleep_until(clients: Clients, at_s: float) -> None:
     left_s = at_s - clients.now_s()
     if left_s > 0:
         time.sleep(left_s)
-
-
-def _remove(client: S3Client, bucket: str) -> None:
-    """Leave nothing behind on somebody else's server, as far as it lets us."""
-    with suppress(ClientError, BotoCoreError):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for item in page.get("Contents", []):
-                client.delete_object(Bucket=bucket, Key=item["Key"])
-        client.delete_bucket(Bucket=bucket)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -28,7 +27,7 @@ from conformance.presentation import comparison_report, report_files, score_line
 from conformance.results import Run, read_run
 from conformance.selection import Selection, selected_tests
 from conformance.suite import COMMIT, prepare_suite
-from rucket_platform.errors import PlatformError
+from rucket_platform.command_line import ExitCode, positive, run_command
 from rucket_platform.reports.folder import check_folder, write_folder
 from rucket_platform.reports.page import html
 from rucket_platform.targets.choice import add_options, chosen_target
@@ -39,28 +38,12 @@ if TYPE_CHECKING:
 
     from conformance.expectations import Judgement
 
-_EXIT_FAILED = 1
-_EXIT_USAGE = 2
-_EXIT_INTERRUPTED = 130
 _DEFAULT_REPORT = Path("dist/conformance")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if what was asked for is so, 1 if a gate is shut, 2 if it could not be done."""
-    options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return int(options.command(options))
-    except PlatformError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-    except KeyboardInterrupt:
-        print("interrupted: no report was written", file=sys.stderr)
-        return _EXIT_INTERRUPTED
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    return run_command(_parser(), arguments)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -96,14 +79,17 @@ def _run(options: argparse.Namespace) -> int:
                 tests,
                 pace,
                 lambda ended, passed: show(f"{ended} of {len(tests)} ended, {passed} passed"),
+                progress,
             )
         name = target.name
     duration_s = round(time.monotonic() - started_s, 1)
     run = Run(name, options.select, suite.commit, started, duration_s, results)
     judgement = judge(run, expectations) if expectations is not None else None
+    # Said first: it is known, even if the report can't be written.
+    exit_code = _conclude(run, judgement)
     write_folder(options.report, report_files(run, judgement, previous, trend))
     progress.say(f"report: {options.report / 'index.html'}")
-    return _conclude(run, judgement)
+    return exit_code
 
 
 def _conclude(run: Run, judgement: Judgement | None) -> int:
@@ -117,7 +103,7 @@ def _conclude(run: Run, judgement: Judgement | None) -> int:
     if judgement is None:
         return 0
     print("gate: open" if judgement.passed else "gate: shut")
-    return 0 if judgement.passed else _EXIT_FAILED
+    return 0 if judgement.passed else ExitCode.FAILED
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -126,7 +112,7 @@ def _compare(options: argparse.Namespace) -> int:
     write_folder(options.report, {"index.html": html(report)})
     print(report.verdict.sentence)
     print(f"report: {options.report / 'index.html'}")
-    return 0 if report.verdict.passed else _EXIT_FAILED
+    return 0 if report.verdict.passed else ExitCode.FAILED
 
 
 def _settle(options: argparse.Namespace) -> int:
@@ -153,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the suite against a server")
-    run.set_defaults(command=_run)
+    run.set_defaults(run=_run)
     run.add_argument(
         "--suite", metavar="PATH|GIT_URL", default="", help="s3-tests; without it nothing is judged"
     )
@@ -167,37 +153,30 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--trend", metavar="DIR", type=Path, nargs="*", default=[], help="reports, oldest first"
     )
-    run.add_argument("--workers", type=_positive, default=2 * (os.cpu_count() or 1))
-    run.add_argument("--test-timeout-s", type=_positive, default=120)
+    run.add_argument("--workers", type=positive, default=2 * (os.cpu_count() or 1))
+    run.add_argument("--test-timeout-s", type=positive, default=120)
     run.add_argument(
         "--lifecycle-day-s",
-        type=_positive,
+        type=positive,
         default=2,
         help="what the server takes for a day in lifecycle rules",
     )
     add_options(run)
     compare = commands.add_parser("compare", help="two runs beside each other")
-    compare.set_defaults(command=_compare)
+    compare.set_defaults(run=_compare)
     compare.add_argument("first", type=Path)
     compare.add_argument("second", type=Path)
     compare.add_argument("--report", metavar="DIR", type=Path, default=_DEFAULT_REPORT)
     settle_ = commands.add_parser("settle", help="take what passes off the expectations")
-    settle_.set_defaults(command=_settle)
+    settle_.set_defaults(run=_settle)
     settle_.add_argument("results", type=Path)
     settle_.add_argument("expectations", type=Path)
     page_ = commands.add_parser("page", help="write docs/s3-compatibility.md")
-    page_.set_defaults(command=_page)
+    page_.set_defaults(run=_page)
     page_.add_argument("results", type=Path)
     page_.add_argument("--expectations", metavar="FILE", type=Path)
     page_.add_argument("--output", type=Path, default=Path("docs/s3-compatibility.md"))
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def configuration_text(
     target: Target,
     accounts: Mapping[str, Account],
     *,
+    bucket_prefix: str,
     lifecycle_day_s: int,
     with_storage_classes: bool,
 ) -> str:
@@ -78,6 +79,7 @@ def configuration_text(
     Args:
         target: The server.
         accounts: By role.
+        bucket_prefix: Of all buckets of the run, with "{random}" for what workers add.
         lifecycle_day_s: What the server takes for a day when it carries out lifecycle rules.
         with_storage_classes: Whether further storage classes are named.
     """
@@ -91,7 +93,7 @@ def configuration_text(
         "ssl_verify": "False",
     }
     parser["fixtures"] = {
-        "bucket prefix": "rkt-{random}-",
+        "bucket prefix": bucket_prefix,
         "iam name prefix": "rkt{random}-",
         "iam path prefix": "/rkt{random}/",
     }

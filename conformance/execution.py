@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -23,6 +24,7 @@ from conformance.configuration import account_sets, configuration_text
 from conformance.errors import SuiteError
 from conformance.recorder import PLAN_VARIABLE
 from conformance.results import Result, collect
+from rucket_platform.targets.leftovers import remove_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from conformance.selection import ListedTest
     from conformance.suite import Suite
     from rucket_platform.targets.target import Account, Target
+    from rucket_platform.tools.progress import Progress
 
 _POLL_INTERVAL_S = 0.5
 _START_TIMEOUT_S = 60
@@ -68,8 +71,11 @@ def run_tests(
     tests: Sequence[ListedTest],
     pace: Pace,
     show: Callable[[int, int], None],
+    progress: Progress,
 ) -> tuple[Result, ...]:
     """Run `tests` against `target`; `show` hears how many have ended, and passed.
+
+    What tests left behind is removed at the end; what can't be is told on `progress`.
 
     Raises:
         SuiteError: pytest could not run them.
@@ -77,14 +83,31 @@ def run_tests(
     """
     sets = account_sets(target.accounts)
     lines: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="rucket-conformance-") as name:
+    with (
+        _buckets_of_run(target, sets, progress) as bucket_prefix,
+        tempfile.TemporaryDirectory(prefix="rucket-conformance-") as name,
+    ):
         for number, one in enumerate(_passes(tests, pace.worker_count, len(sets))):
             folder = Path(name) / str(number)
             folder.mkdir()
             before = list(lines)
-            run = _PassRun(suite, target, sets, pace, folder)
+            run = _PassRun(suite, target, sets, pace, folder, bucket_prefix)
             lines += run.carry_out(one, lambda new, before=before: show(*_tally(before + new)))  # type: ignore[misc]
     return collect(lines, tests)
+
+
+@contextmanager
+def _buckets_of_run(
+    target: Target, sets: Sequence[Mapping[str, Account]], progress: Progress
+) -> Iterator[str]:
+    """The prefix of the run's buckets; they are removed when the context ends."""
+    prefix = f"rkt-{secrets.token_hex(3)}-"
+    try:
+        yield prefix + "{random}-"
+    finally:
+        accounts = {account.access_key_id: account for one in sets for account in one.values()}
+        connections = [target.connection(account) for account in accounts.values()]
+        remove_buckets(connections, prefix, progress)
 
 
 def _passes(tests: Sequence[ListedTest], worker_count: int, set_count: int) -> list[_Pass]:
@@ -122,12 +145,14 @@ class _PassRun:
         sets: Sequence[Mapping[str, Account]],
         pace: Pace,
         folder: Path,
+        bucket_prefix: str,
     ) -> None:
         self._suite = suite
         self._target = target
         self._sets = sets
         self._pace = pace
         self._folder = folder
+        self._bucket_prefix = bucket_prefix
         self._results = folder / "results.jsonl"
         self._log = folder / "pytest.log"
 
@@ -153,6 +178,7 @@ class _PassRun:
             text = configuration_text(
                 self._target,
                 accounts,
+                bucket_prefix=self._bucket_prefix,
                 lifecycle_day_s=self._pace.lifecycle_day_s,
                 with_storage_classes=one.with_storage_classes,
             )
@@ -163,6 +189,7 @@ class _PassRun:
         plan = {
             "conf_files": names,
             "node_ids": [test.node_id for test in one.tests],
+            "bucket_prefix": self._bucket_prefix,
             "results": str(self._results),
         }
         (self._folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")

@@ -4,6 +4,7 @@ It is given a folder with a `plan.json`:
 
     conf_files   an s3tests.conf for each set of accounts; worker N uses number N
     node_ids     the tests to run; a test without parameters here stands for all it has there
+    bucket_prefix  of all buckets, with "{random}" for what a worker adds
     results      where each result goes, as a line of JSON, the moment it is known
 
 A bucket that can't be deleted (a lock that no one may lift) would turn every later test into an
@@ -66,7 +67,7 @@ def pytest_runtest_makereport(
     if report.when in {"setup", "teardown"} and report.failed and call.excinfo is not None:
         functional: Any = importlib.import_module("s3tests.functional")
         functional.prefix = functional.choose_bucket_prefix(
-            "rkt-{random}-", max_len=_PREFIX_LENGTH_MAX
+            _plan()["bucket_prefix"], max_len=_PREFIX_LENGTH_MAX
         )
         item.add_report_section(report.when, "prefix", f"left for {functional.prefix}")
     return report

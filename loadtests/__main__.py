@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from gevent import monkey
+from gevent import get_hub, monkey
 
 # Before anything is imported that keeps a socket or a lock: Locust works with greenlets.
 monkey.patch_all()
+# Ctrl-C is passed on to the run, without a traceback of the greenlet that it met.
+get_hub().NOT_ERROR += (KeyboardInterrupt,)
 
 import argparse
 import os
 import platform
 import secrets
-import signal
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -31,10 +32,11 @@ from loadtests.samples import Sampler
 from loadtests.shapes import Knee, ShapeName, make_shape
 from loadtests.swarm import Swarm, run_swarm
 from loadtests.thresholds import TOTAL, check_thresholds, read_thresholds
-from rucket_platform.errors import PlatformError
+from rucket_platform.command_line import ExitCode, positive, run_command
 from rucket_platform.reports.folder import check_folder, write_folder
 from rucket_platform.reports.page import html
 from rucket_platform.targets.choice import add_options, chosen_target
+from rucket_platform.targets.leftovers import remove_bucket
 from rucket_platform.tools.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,29 +45,13 @@ if TYPE_CHECKING:
     from loadtests.shapes import Shape
     from rucket_platform.targets.target import Target
 
-_EXIT_FAILED = 1
-_EXIT_USAGE = 2
-_EXIT_INTERRUPTED = 130
 _DEFAULT_REPORT = Path("dist/load")
 _VERSIONED = "versioned"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if all thresholds were kept, 1 if one wasn't, 2 if it could not be judged."""
-    options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return int(options.command(options))
-    except PlatformError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-    except KeyboardInterrupt:
-        print("interrupted: no report was written", file=sys.stderr)
-        return _EXIT_INTERRUPTED
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    return run_command(_parser(), arguments)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -95,9 +81,11 @@ def _run(options: argparse.Namespace) -> int:
     )
     checks = check_thresholds(thresholds, outcome.operations(), outcome.measured_s)
     outcome = replace(outcome, checks=tuple(checks))
+    # Said first: it is known, even if the report can't be written.
+    exit_code = _conclude(outcome)
     write_folder(options.report, report_files(outcome))
     progress.say(f"report: {options.report / 'index.html'}")
-    return _conclude(outcome)
+    return exit_code
 
 
 def _conclude(outcome: Outcome) -> int:
@@ -109,13 +97,13 @@ def _conclude(outcome: Outcome) -> int:
     for wrong in outcome.recording.wrong_bytes[:5]:
         print(f"wrong bytes: {wrong}")
     print(summary(outcome))
-    return 0 if outcome.passed else _EXIT_FAILED
+    return 0 if outcome.passed else ExitCode.FAILED
 
 
 def _loaded(
     options: argparse.Namespace, target: Target, shape: Shape, progress: Progress
 ) -> tuple[Swarm, Sampler]:
-    with _bucket(target, keeps_versions=options.profile == _VERSIONED) as bucket:
+    with _bucket(target, progress, keeps_versions=options.profile == _VERSIONED) as bucket:
         sampler = Sampler(target.pids, target.metrics, time.monotonic())
         title = f"{options.profile}, {options.shape.value}, on {target.name}"
         usually = f"{options.duration_s:.0f} s" if options.shape != ShapeName.KNEE else "minutes"
@@ -136,31 +124,41 @@ def _loaded(
 
 
 @contextmanager
-def _bucket(target: Target, *, keeps_versions: bool) -> Iterator[str]:
-    """A bucket for the run, empty again and removed after it, as far as the server lets us."""
+def _bucket(target: Target, progress: Progress, *, keeps_versions: bool) -> Iterator[str]:
+    """A bucket for the run, removed after it with all that is in it."""
     name = f"load-{secrets.token_hex(6)}"
     client = S3Client(target.connection(), name)
     try:
-        try:
-            client.create_bucket()
-            if keeps_versions:
-                client.keep_versions()
-        except S3Error as error:
-            raise LoadTestError(
-                f"{target.endpoint} can't be loaded like that: it answered {error.code}"
-            ) from error
+        client.create_bucket()
+    except S3Error as error:
+        raise LoadTestError(
+            f"no bucket can be made at {target.endpoint}: it answered {error.code}"
+        ) from error
+    finally:
+        client.close()
+    try:
+        if keeps_versions:
+            _keep_versions(target, client)
         yield name
     finally:
-        with suppress(S3Error):
-            token = ""
-            while True:
-                keys, token = client.list_page("", token=token)
-                for key in keys:
-                    client.delete(key)
-                if not token:
-                    break
-            client.delete_bucket()
         client.close()
+        remove_bucket(target.connection(), name, progress)
+
+
+def _keep_versions(target: Target, client: S3Client) -> None:
+    try:
+        client.keep_versions()
+        version_id = client.put("kept", b"")
+    except S3Error as error:
+        raise LoadTestError(
+            f"{target.endpoint} does not keep versions: it answered {error.code}; "
+            "every other profile can be run against it"
+        ) from error
+    if not version_id:
+        raise LoadTestError(
+            f"{target.endpoint} says that it keeps versions, but gives a write no version id; "
+            "every other profile can be run against it"
+        )
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -175,32 +173,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="load a server")
-    run.set_defaults(command=_run)
+    run.set_defaults(run=_run)
     run.add_argument("profile", choices=PROFILE_NAMES, help="what its users do")
     run.add_argument("--shape", type=ShapeName, choices=list(ShapeName), default=ShapeName.STEADY)
     run.add_argument(
-        "--concurrency", metavar="N", type=_positive, default=16, help="users at the most"
+        "--concurrency", metavar="N", type=positive, default=16, help="users at the most"
     )
     run.add_argument(
-        "--duration-s", type=_positive, default=30, help="of the run; of a knee, of each step"
+        "--duration-s", type=positive, default=30, help="of the run; of a knee, of each step"
     )
-    run.add_argument("--workers", type=_positive, default=1, help="processes that the users run in")
+    run.add_argument("--workers", type=positive, default=1, help="processes that the users run in")
     run.add_argument("--thresholds", metavar="FILE", type=Path, help="decide the exit code")
     run.add_argument("--report", metavar="DIR", type=Path, default=_DEFAULT_REPORT)
     add_options(run)
     compare = commands.add_parser("compare", help="two runs beside each other")
-    compare.set_defaults(command=_compare)
+    compare.set_defaults(run=_compare)
     compare.add_argument("first", type=Path)
     compare.add_argument("second", type=Path)
     compare.add_argument("--report", metavar="DIR", type=Path, default=_DEFAULT_REPORT)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -181,6 +181,8 @@ def _workers(plan: Plan, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=None,
+                # Ctrl-C is the master's matter: it tells the workers.
+                start_new_session=True,
             )
             workers.append(worker)
             assert worker.stdin is not None

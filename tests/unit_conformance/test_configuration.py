@@ -43,16 +43,27 @@ def test_the_configuration_says_where_and_as_whom(
     """Each role has a section with an account of its own."""
     target = Target("t", (endpoint,), "eu-north-1", accounts(*ROLES))
     (chosen,) = account_sets(target.accounts)
-    text = configuration_text(target, chosen, lifecycle_day_s=3, with_storage_classes=False)
+    text = configuration_text(
+        target,
+        chosen,
+        bucket_prefix="rkt-one-{random}-",
+        lifecycle_day_s=3,
+        with_storage_classes=False,
+    )
     parser = configparser.RawConfigParser()
     parser.read_string(text)
     assert (parser["DEFAULT"]["host"], parser["DEFAULT"]["port"]) == (host, port)
     assert parser["DEFAULT"]["is_secure"] == is_secure
+    assert parser["fixtures"]["bucket prefix"] == "rkt-one-{random}-"
     main = parser["s3 main"]
     assert (main["user_id"], main["api_name"]) == ("main-id", "eu-north-1")
     assert main["lc_debug_interval"] == "3"
     assert "storage_classes" not in main
     assert parser["iam alt root"]["secret_key"] == "iam-alt-root-secret"
     assert "storage_classes" in configuration_text(
-        target, chosen, lifecycle_day_s=3, with_storage_classes=True
+        target,
+        chosen,
+        bucket_prefix="rkt-one-{random}-",
+        lifecycle_day_s=3,
+        with_storage_classes=True,
     )

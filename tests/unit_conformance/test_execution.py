@@ -8,29 +8,32 @@ import pytest
 from rich.console import Console
 
 from conformance.__main__ import main
-from conformance.configuration import wanted_users
+from conformance.configuration import account_sets, wanted_users
 from conformance.errors import SuiteError
 from conformance.execution import Pace, run_tests
 from conformance.selection import ListedTest
 from conformance.suite import Suite, prepare_suite
+from rucket_platform.clients.s3 import Buckets
 from rucket_platform.errors import TargetError
 from rucket_platform.reports.content import Outcome
 from rucket_platform.targets.own_server import own_server
 from rucket_platform.targets.target import Target
 from rucket_platform.tools.progress import Progress
 
+PROGRESS = Progress(Console(stderr=True))
 PACE = Pace(worker_count=2, test_timeout_s=8, lifecycle_day_s=2)
 
 FUNCTIONAL = """
 import configparser, os, random, string
 import boto3
 
-prefix = "first-"
 config = configparser.RawConfigParser()
 config.read(os.environ["S3TEST_CONF"])
 
 def choose_bucket_prefix(template, max_len=30):
     return template.format(random="".join(random.choices(string.ascii_lowercase, k=8)))
+
+prefix = choose_bucket_prefix(config["fixtures"]["bucket prefix"])
 
 def client():
     section = config["s3 main"]
@@ -66,6 +69,12 @@ def test_locks_a_bucket_for_ever():
 
 def test_goes_on_afterwards():
     pass
+
+def test_leaves_a_bucket_behind():
+    client = functional.client()
+    client.create_bucket(Bucket=functional.prefix + "left")
+    client.put_object(Bucket=functional.prefix + "left", Key="one")
+    client.create_multipart_upload(Bucket=functional.prefix + "left", Key="two")
 
 def test_fails():
     functional.client().head_bucket(Bucket="nobody-made-this")
@@ -125,7 +134,7 @@ def test_what_becomes_of_each_test_is_told_as_it_happens(suite: Suite, target: T
         "is_skipped",
         "of_many",
     )
-    results = run_tests(suite, target, tests, PACE, lambda *counts: heard.append(counts))
+    results = run_tests(suite, target, tests, PACE, lambda *counts: heard.append(counts), PROGRESS)
     found = {
         result.node_id.rpartition("::test_")[2]: (result.outcome, result.cause)
         for result in results
@@ -147,8 +156,21 @@ def test_tests_with_storage_classes_run_in_a_pass_of_their_own(
 ) -> None:
     """Both passes count."""
     tests = (*listed("goes_on_afterwards"), *listed("of_many", needs="storage-classes"))
-    results = run_tests(suite, target, tests, PACE, lambda *_: None)
+    results = run_tests(suite, target, tests, PACE, lambda *_: None, PROGRESS)
     assert [result.outcome for result in results] == [Outcome.PASSED, Outcome.PASSED]
+
+
+def test_nothing_is_left_on_the_target(suite: Suite, target: Target) -> None:
+    """What a test leaves behind goes with the run; what is none of the run's stays."""
+    connection = target.connection(account_sets(target.accounts)[0]["main"])
+    with Buckets(connection) as buckets:
+        buckets.create("rkt-of-somebody-else")
+        results = run_tests(
+            suite, target, listed("leaves_a_bucket_behind"), PACE, lambda *_: None, PROGRESS
+        )
+        assert [(result.outcome, result.cause) for result in results] == [(Outcome.PASSED, "")]
+        assert buckets.names() == ["rkt-of-somebody-else"]
+        buckets.delete("rkt-of-somebody-else", force=False)
 
 
 def test_a_suite_whose_pytest_can_t_start_is_an_error_and_no_result(
@@ -157,7 +179,7 @@ def test_a_suite_whose_pytest_can_t_start_is_an_error_and_no_result(
     """A crash must not look like a score of nothing."""
     broken = Suite(tmp_path, "unknown", suite.python)
     with pytest.raises(SuiteError, match="pytest ended with"):
-        run_tests(broken, target, listed("fails"), PACE, lambda *_: None)
+        run_tests(broken, target, listed("fails"), PACE, lambda *_: None, PROGRESS)
 
 
 def test_a_target_without_the_six_accounts_is_refused_before_anything_runs(
@@ -166,7 +188,7 @@ def test_a_target_without_the_six_accounts_is_refused_before_anything_runs(
     """With the names of those that are missing."""
     poor = Target(target.name, target.endpoints, target.s3_region, target.accounts[:1])
     with pytest.raises(TargetError, match="needs six accounts"):
-        run_tests(suite, poor, listed("fails"), PACE, lambda *_: None)
+        run_tests(suite, poor, listed("fails"), PACE, lambda *_: None, PROGRESS)
 
 
 def test_what_isn_t_a_checkout_of_the_suite_is_refused(tmp_path: Path) -> None:

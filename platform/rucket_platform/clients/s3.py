@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import DeleteTypeDef, ObjectIdentifierTypeDef
 
     from rucket_platform.clients.connection import Connection
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Buckets:
     """The buckets of one region; a context that closes its connections."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, attempt_count_max: int = 5) -> None:
         self._endpoint = connection.endpoint
         self._region = connection.s3_region
         self._client: S3Client = boto3.session.Session().client(
@@ -33,7 +33,7 @@ class Buckets:
             aws_secret_access_key=connection.secret_access_key,
             config=Config(
                 s3={"addressing_style": "path"},
-                retries={"max_attempts": 5, "mode": "standard"},
+                retries={"max_attempts": attempt_count_max, "mode": "standard"},
                 connect_timeout=5,
                 read_timeout=30,
                 proxies={},
@@ -107,7 +107,8 @@ class Buckets:
 
         Args:
             bucket: Its name.
-            force: Delete the objects and unfinished uploads in it as well.
+            force: Delete what is in it as well: objects, all versions of them (a retention that
+                the requester may bypass doesn't keep them), unfinished uploads.
 
         Raises:
             ResourceRefused: It isn't empty and `force` is off, or the server refused.
@@ -121,7 +122,7 @@ class Buckets:
             code = error.response.get("Error", {}).get("Code")
             if code == "NoSuchBucket":
                 return
-            if code == "BucketNotEmpty":
+            if code == "BucketNotEmpty" and not force:
                 raise ResourceRefused(
                     f"bucket {bucket} is not empty; empty it, or set force_destroy: true on it, "
                     f"run `up`, and remove it then"
@@ -132,7 +133,13 @@ class Buckets:
 
     def _empty(self, bucket: str) -> None:
         for page in self._pages_of_keys(bucket):
-            self._client.delete_objects(Bucket=bucket, Delete={"Objects": page, "Quiet": True})
+            delete: DeleteTypeDef = {"Objects": page, "Quiet": True}
+            errors = self._client.delete_objects(Bucket=bucket, Delete=delete).get("Errors", [])
+            if any(error.get("Code") == "AccessDenied" for error in errors):
+                # Only then: who may not bypass a retention is refused for the question alone.
+                self._client.delete_objects(
+                    Bucket=bucket, Delete=delete, BypassGovernanceRetention=True
+                )
         uploads = self._client.get_paginator("list_multipart_uploads")
         for answer in uploads.paginate(Bucket=bucket):
             for upload in answer.get("Uploads", []):
@@ -141,9 +148,24 @@ class Buckets:
                 )
 
     def _pages_of_keys(self, bucket: str) -> Iterator[list[ObjectIdentifierTypeDef]]:
-        for answer in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        try:
+            yield from self._pages_of_versions(bucket)
+        except ClientError as error:
+            if _status(error) not in {400, 405, 501}:
+                raise
+            # A server without versions.
+            for answer in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                page: list[ObjectIdentifierTypeDef] = [
+                    {"Key": entry["Key"]} for entry in answer.get("Contents", [])
+                ]
+                if page:
+                    yield page
+
+    def _pages_of_versions(self, bucket: str) -> Iterator[list[ObjectIdentifierTypeDef]]:
+        for answer in self._client.get_paginator("list_object_versions").paginate(Bucket=bucket):
             page: list[ObjectIdentifierTypeDef] = [
-                {"Key": entry["Key"]} for entry in answer.get("Contents", [])
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in (*answer.get("Versions", []), *answer.get("DeleteMarkers", []))
             ]
             if page:
                 yield page

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rucket_platform.clients.admin import AccessKeyPair, AdminClient
 from rucket_platform.clients.connection import Connection
+from rucket_platform.command_line import interrupts_deferred
 from rucket_platform.errors import TargetError
 from rucket_platform.settings_file.server_config import ServerSettings
 from rucket_platform.substrates.local_process import LocalProcesses
@@ -156,5 +157,6 @@ def own_server(
     try:
         yield server
     finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        with interrupts_deferred():
+            server.stop()
+            shutil.rmtree(folder, ignore_errors=True)

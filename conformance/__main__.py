@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     with chosen_target(options, progress, settings=settings, users=users) as target:
         account_sets(target.accounts)
         title = f"{len(tests)} tests against {target.name}"
-        with progress.step(title, usually="ten minutes for D1") as show:
+        with progress.step(title, usually=_usually(len(tests))) as show:
             results = run_tests(
                 suite,
                 target,
@@ -90,6 +90,11 @@ def _run(options: argparse.Namespace) -> int:
     write_folder(options.report, report_files(run, judgement, previous, trend))
     progress.say(f"report: {options.report / 'index.html'}")
     return exit_code
+
+
+def _usually(count: int) -> str:
+    """How long so many tests take, where a D1 run takes ten minutes."""
+    return f"{max(1, round(count / 74))} min"
 
 
 def _conclude(run: Run, judgement: Judgement | None) -> int:

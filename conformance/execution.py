@@ -16,6 +16,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -90,9 +91,8 @@ def run_tests(
         for number, one in enumerate(_passes(tests, pace.worker_count, len(sets))):
             folder = Path(name) / str(number)
             folder.mkdir()
-            before = list(lines)
             run = _PassRun(suite, target, sets, pace, folder, bucket_prefix)
-            lines += run.carry_out(one, lambda new, before=before: show(*_tally(before + new)))  # type: ignore[misc]
+            lines += run.carry_out(one, partial(_show_tally, show, tests, list(lines)))
     return collect(lines, tests)
 
 
@@ -126,12 +126,25 @@ def _passes(tests: Sequence[ListedTest], worker_count: int, set_count: int) -> l
     return [one for one in passes if one.tests]
 
 
-def _tally(lines: Sequence[str]) -> tuple[int, int]:
+def _show_tally(
+    show: Callable[[int, int], None],
+    tests: Sequence[ListedTest],
+    before: list[str],
+    lines: list[str],
+) -> None:
+    show(*_tally(before + lines, tests))
+
+
+def _tally(lines: Sequence[str], tests: Sequence[ListedTest]) -> tuple[int, int]:
+    """How many of `tests` have ended, and passed so far; one with parameters counts once."""
+    listed = {test.node_id for test in tests}
     outcomes: dict[str, str] = {}
     for line in lines:
         entry = json.loads(line)
-        before = outcomes.get(entry["node_id"], "passed")
-        outcomes[entry["node_id"]] = entry["outcome"] if before == "passed" else before
+        node_id = entry["node_id"]
+        name = node_id if node_id in listed else node_id.partition("[")[0]
+        before = outcomes.get(name, "passed")
+        outcomes[name] = entry["outcome"] if before == "passed" else before
     return len(outcomes), sum(outcome == "passed" for outcome in outcomes.values())
 
 

@@ -120,7 +120,8 @@ def _report(
 def _verdict(run: Run, judgement: Judgement | None) -> Verdict:
     scores = "; ".join(score_lines(run))
     if judgement is None:
-        return Verdict(_passed(run) == len(run.results), f"{scores}.")
+        passed = _passed(run) == len(run.results)
+        return Verdict(passed, f"{scores}." if passed else f"{scores}; no gate was asked for.")
     if judgement.passed:
         return Verdict(passed=True, sentence=f"{scores}; every failure is a known one.")
     return Verdict(
@@ -170,11 +171,12 @@ def _causes(run: Run) -> Section:
     causes = count_causes(run.results)
     if not causes:
         return Section("What keeps tests from passing", (Text("Nothing does."),))
-    table = Table("", ("cause", "tests"), tuple(causes[:_CAUSES_SHOWN]))
+    columns = ("cause", "tests", "for instance")
+    table = Table("", columns, tuple(causes[:_CAUSES_SHOWN]))
     more = causes[_CAUSES_SHOWN:]
     blocks: tuple[Block, ...] = (table,)
     if more:
-        blocks += (Table("Further causes", ("cause", "tests"), tuple(more), is_long=True),)
+        blocks += (Table("Further causes", columns, tuple(more), is_long=True),)
     logs = [result for result in run.results if result.detail][:_LOGS_SHOWN]
     return Section(
         "What keeps tests from passing",

@@ -22,6 +22,8 @@ _NOT_RUN = "not run"
 _CAUSE_LENGTH_MAX = 160
 _CLIENT_ERROR = re.compile(r"An error occurred \(([^)]*)\) when calling the (\w+) operation")
 _TIMEOUT = re.compile(r"Timeout \(>([\d.]+)s\)")
+_STATUS = re.compile(r"^(?:AssertionError: )?assert (\d{3}) == (\d{3})$")
+_NOT_RAISED = "ClientError not raised"
 _RAISED = re.compile(r"^E\s+(.*)$", re.MULTILINE)
 
 
@@ -115,12 +117,21 @@ def cause_of(detail: str) -> str:
         return f"{operation}: {code}"
     raised = _RAISED.findall(detail)
     first = raised[0] if raised else (detail.strip().splitlines() or ["no word"])[-1]
+    if match := _STATUS.match(first.strip()):
+        return f"answered {match[1]} instead of {match[2]}"
+    if _NOT_RAISED in first:
+        return "answered well where an error is right"
     return first.strip()[:_CAUSE_LENGTH_MAX]
 
 
-def count_causes(results: Iterable[Result]) -> list[tuple[str, int]]:
-    """How often each cause kept a test from passing, the most frequent first."""
-    return Counter(result.cause for result in results if not result.has_passed).most_common()
+def count_causes(results: Iterable[Result]) -> list[tuple[str, int, str]]:
+    """How often each cause kept a test from passing, the most frequent first, with one of them."""
+    failed = [result for result in results if not result.has_passed]
+    first: dict[str, str] = {}
+    for result in failed:
+        first.setdefault(result.cause, result.node_id.rpartition("::")[2])
+    counts = Counter(result.cause for result in failed)
+    return [(cause, count, first[cause]) for cause, count in counts.most_common()]
 
 
 def to_json(run: Run) -> str:

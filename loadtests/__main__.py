@@ -15,7 +15,7 @@ import platform
 import secrets
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,22 +127,19 @@ def _loaded(
 def _bucket(target: Target, progress: Progress, *, keeps_versions: bool) -> Iterator[str]:
     """A bucket for the run, removed after it with all that is in it."""
     name = f"load-{secrets.token_hex(6)}"
-    client = S3Client(target.connection(), name)
-    try:
-        client.create_bucket()
-    except S3Error as error:
-        raise LoadTestError(
-            f"no bucket can be made at {target.endpoint}: it answered {error.code}"
-        ) from error
-    finally:
-        client.close()
-    try:
-        if keeps_versions:
-            _keep_versions(target, client)
-        yield name
-    finally:
-        client.close()
-        remove_bucket(target.connection(), name, progress)
+    with closing(S3Client(target.connection(), name)) as client:
+        try:
+            client.create_bucket()
+        except S3Error as error:
+            raise LoadTestError(
+                f"no bucket can be made at {target.endpoint}: it answered {error.code}"
+            ) from error
+        try:
+            if keeps_versions:
+                _keep_versions(target, client)
+            yield name
+        finally:
+            remove_bucket(target.connection(), name, progress)
 
 
 def _keep_versions(target: Target, client: S3Client) -> None:

@@ -147,7 +147,7 @@ def test_what_becomes_of_each_test_is_told_as_it_happens(suite: Suite, target: T
     assert found["is_skipped"] == (Outcome.SKIPPED, "nothing to see")
     assert found["of_many"] == (Outcome.PASSED, "")
     assert len(found) == 7
-    assert heard[-1][0] == 8
+    assert heard[-1] == (7, 3)
     assert heard == sorted(heard)
 
 

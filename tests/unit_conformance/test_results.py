@@ -81,7 +81,7 @@ def test_a_test_that_never_ran_isn_t_forgotten() -> None:
             "PutObjectAcl: NotImplemented",
         ),
         ("E       Failed: Timeout (>60.0s) from pytest-timeout.", "timeout after 60.0 s"),
-        ("x\nE       assert 200 == 403\nE        +  where", "assert 200 == 403"),
+        ("x\nE       assert 200 == 403\nE        +  where", "answered 200 instead of 403"),
         ("", "no word"),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     )
     (tmp_path / "results.json").write_text(to_json(run))
     assert read_run(tmp_path) == read_run(tmp_path / "results.json") == run
-    assert count_causes(run.results) == [("PutObjectAcl: NotImplemented", 1)]
+    assert count_causes(run.results) == [("PutObjectAcl: NotImplemented", 1, "bad")]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format_version": 2}', '{"format_version": 1}'])

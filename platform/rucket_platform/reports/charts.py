@@ -18,6 +18,10 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _INK = "#7d8590"
 _GRID = "rgba(125,133,144,0.25)"
 _BAND = "rgba(213,94,0,0.14)"
+# More bars with names than that lie, so that the names can be read on a telephone.
+_NAMES_BELOW_MAX = 6
+_BAR_HEIGHT_PX = 22
+_MARGINS_PX = 90
 
 
 def script() -> str:
@@ -28,13 +32,17 @@ def script() -> str:
 
 def drawn(chart: Chart) -> str:
     """The HTML of a chart; needs `script` on the same page, once, before it."""
-    figure = go.Figure([_trace(series, position) for position, series in enumerate(chart.series)])
+    names = _names(chart)
+    lies = len(names) > _NAMES_BELOW_MAX
+    figure = go.Figure(
+        [_trace(series, position, lies=lies) for position, series in enumerate(chart.series)]
+    )
     for band in chart.bands:
         _add_band(figure, band)
     axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True}
     figure.update_layout(
         title={"text": chart.title, "x": 0, "xref": "paper", "font": {"size": 15}},
-        height=chart.height_px,
+        height=max(chart.height_px, _BAR_HEIGHT_PX * len(names) + _MARGINS_PX if lies else 0),
         margin={"l": 8, "r": 8, "t": 44, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -52,6 +60,11 @@ def drawn(chart: Chart) -> str:
             "dtick": 1 if chart.is_y_logarithmic else None,
         },
     )
+    if lies:
+        figure.update_layout(
+            xaxis={"title": {"text": chart.y_title}, "type": "linear", "rangemode": "tozero"},
+            yaxis={"title": {"text": chart.x_title}, "type": "category", "autorange": "reversed"},
+        )
     html: str = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
@@ -60,10 +73,22 @@ def drawn(chart: Chart) -> str:
     return html
 
 
-def _trace(series: Series, position: int) -> go.Bar | go.Scatter:
+def _names(chart: Chart) -> list[str]:
+    """What bars stand for, where it isn't numbers."""
+    return [
+        x
+        for series in chart.series[:1]
+        for x in series.x
+        if series.drawing is Drawing.BARS and isinstance(x, str)
+    ]
+
+
+def _trace(series: Series, position: int, *, lies: bool) -> go.Bar | go.Scatter:
     colour = _COLOURS[position % len(_COLOURS)]
     x, y = list(series.x), list(series.y)
     if series.drawing is Drawing.BARS:
+        if lies:
+            return go.Bar(name=series.name, x=y, y=x, orientation="h", marker={"color": colour})
         return go.Bar(name=series.name, x=x, y=y, marker={"color": colour})
     line = {"color": colour, "width": 2}
     if series.drawing is Drawing.STEPS:

@@ -19,7 +19,7 @@ from rucket_platform.reports.content import Chart
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from rucket_platform.reports.content import Cell, Report
+    from rucket_platform.reports.content import Cell, Report, Table
 
 _LARGE = 1000
 _SMALL = 0.01
@@ -53,6 +53,12 @@ def shown(value: Cell) -> str:
     return value
 
 
+def is_numeric(table: Table, column: int) -> bool:
+    """Whether a column has numbers, and nothing but numbers: its name stands over their ends."""
+    values = [row[column] for row in table.rows if row[column] is not None]
+    return bool(values) and not any(isinstance(value, str) for value in values)
+
+
 def _text(name: str) -> str:
     return (files("rucket_platform.reports") / name).read_text(encoding="utf-8")
 
@@ -63,5 +69,6 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = shown
+    environment.filters["is_numeric"] = is_numeric
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment.from_string(_text("page.html.j2"))

@@ -53,7 +53,7 @@ from rucket.store.log_cursors import LogCursors, LogNeededByCursors
 from rucket.store.rebuilding import CheckpointSource
 from rucket.store.scrub_cursor_file import ScrubCursorFile
 from rucket.store.store import Store
-from rucket.store.sync_strategy import SyncMode
+from rucket.store.sync_strategy import ALWAYS, SyncMode
 from rucket.store.wal.inspection import segment_names
 from rucket.store.wal.tail import LogTail
 from rucket.store.wal.wal import Wal
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
     from rucket.store.blobs.node_blobs import NodeBlobs
     from rucket.store.blobs.packed.packed_blobs import PackedBlobs
+    from rucket.store.sync_strategy import SyncStrategy
 
 _NODE_THREAD_COUNT = 4
 _GATEWAY_THREAD_COUNT = 8
@@ -186,12 +187,15 @@ class GatewayParts:
 
 def build_gateway(settings: Settings) -> GatewayParts:
     """The parts of a gateway process; the node has prepared the data directory."""
-    return _build_client(settings, _GATEWAY_THREAD_COUNT)
+    sync = settings.storage.sync
+    return _build_client(settings, _GATEWAY_THREAD_COUNT, sync.strategy(sync.data))
 
 
 def build_maintenance(settings: Settings) -> GatewayParts:
-    """The parts of the maintenance process; the node has prepared the data directory."""
-    return _build_client(settings, _MAINTENANCE_THREAD_COUNT)
+    """The parts of the maintenance process; the node has prepared the data directory. What it
+    writes is always synced: nothing that was durable becomes less so.
+    """
+    return _build_client(settings, _MAINTENANCE_THREAD_COUNT, ALWAYS)
 
 
 def build_lease(settings: Settings) -> LeaseFile:
@@ -405,7 +409,7 @@ class StoredCounter:
             start = rows[-1][0] + b"\0"
 
 
-def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
+def _build_client(settings: Settings, thread_count: int, sync: SyncStrategy) -> GatewayParts:
     disk, clock, random = OsDisk(), SystemClock(), SystemRandom()
     directory = DataDirectory(str(settings.storage.data_dir), disk)
     tasks = AsyncioTasks(thread_count)
@@ -414,7 +418,7 @@ def _build_client(settings: Settings, thread_count: int) -> GatewayParts:
         UnixSockets(), directory.node_socket, tasks, service_settings.commit_timeout_s
     )
     index = SqliteIndexReader(directory.index)
-    devices = open_node_devices(directory, settings.storage)
+    devices = open_node_devices(directory, settings.storage, sync)
     gateway = Gateway(
         index=index,
         commits=commits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,16 +18,20 @@ from rucket.store.blobs.device_blobs import DeviceBlobs
 from rucket.store.blobs.device_marks import DeviceMarks, Mark
 from rucket.store.blobs.device_preparation import NodeOfDevices, prepare_devices, read_registry
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.late_sync import LateSync
 from rucket.store.blobs.node_blobs import BlobDevice, NodeBlobs
 from rucket.store.blobs.packed.packed_blobs import PackedBlobs
 from rucket.store.blobs.packed.segment_writer import WriterPorts
 from rucket.store.blobs.quarantine import FileQuarantine, NodeQuarantine
+from rucket.store.sync_strategy import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rucket.daemon.storage_settings import StorageSettings
+    from rucket.model.errors import OperatingError
     from rucket.service.compaction import Compaction
+    from rucket.store.sync_strategy import SyncStrategy
 
 _QUARANTINE: Final = "quarantine"
 _PACKED: Final = "packed"
@@ -52,7 +57,9 @@ def prepare_node_devices(storage: StorageSettings) -> None:
     prepare_devices(disk, directory.devices, node, paths, random)
 
 
-def open_device(number: int, path: str, packed: PackedSettings | None = None) -> DeviceBlobs:
+def open_device(
+    number: int, path: str, packed: PackedSettings | None = None, late: LateSync | None = None
+) -> DeviceBlobs:
     """The blobs on a device; nothing is read or made yet."""
     disk, random = OsDisk(), SystemRandom()
     settings = packed or PackedSettings()
@@ -62,9 +69,21 @@ def open_device(number: int, path: str, packed: PackedSettings | None = None) ->
         posixpath.join(path, _PACKED),
         number,
         settings.segment_size_bytes,
+        late,
     )
-    files = FileBlobs(disk, path, number, random)
-    return DeviceBlobs(files, segments, settings.blob_size_bytes_max)
+    files = FileBlobs(disk, path, number, random, late)
+    return DeviceBlobs(files, segments, settings.blob_size_bytes_max, late)
+
+
+def _late_sync(sync: SyncStrategy, marks: DeviceMarks, number: int, path: str) -> LateSync | None:
+    """What syncs the blobs on a device later, if that is allowed."""
+    if sync.is_always:
+        return None
+
+    def failed(error: OperatingError) -> None:
+        marks.put_up(number, Mark.FAILED, path, str(error))
+
+    return LateSync(OsDisk(), sync, SystemClock(), SystemThreads(), failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,18 @@ class NodeDevices:
         for blobs in self.by_number.values():
             blobs.close_removed()
 
+    def late_syncs(self) -> list[LateSync]:
+        """Those of devices whose blobs are synced later."""
+        return [blobs.late for blobs in self.by_number.values() if blobs.late is not None]
+
+    def close(self) -> None:
+        """Syncs what isn't synced yet, and gives up what is open. Blocks. A sync that fails is told
+        as any other: there is nobody left to answer.
+        """
+        for blobs in self.by_number.values():
+            with contextlib.suppress(DeviceError):
+                blobs.close()
+
 
 class CompactionOfDevice:
     """A `Compaction` that leaves a device alone that takes no writes."""
@@ -105,13 +136,14 @@ class CompactionOfDevice:
 
 
 def open_node_devices(
-    directory: DataDirectory, storage: StorageSettings | None = None
+    directory: DataDirectory, storage: StorageSettings | None = None, sync: SyncStrategy = ALWAYS
 ) -> NodeDevices:
     """The devices that the data directory knows.
 
     Args:
         directory: of the node.
         storage: says what goes where; None for who only reads.
+        sync: when what is written is synced.
 
     Raises:
         CorruptionError, UnknownFormatError: the registry isn't what was written.
@@ -122,9 +154,11 @@ def open_node_devices(
     devices: list[BlobDevice] = []
     by_number: dict[int, DeviceBlobs] = {}
     directories: dict[int, str] = {}
+    marks = DeviceMarks(disk, directory.devices.marks, is_reader=storage is None)
     for known in read_registry(disk, directory.devices):
         setting = configured.get(known.path)
-        blobs = by_number[known.number] = open_device(known.number, known.path, packed)
+        late = _late_sync(sync, marks, known.number, known.path)
+        blobs = by_number[known.number] = open_device(known.number, known.path, packed, late)
         is_default = known.path == directory.devices.default_device
         root = directory.root if is_default else known.path
         directories[known.number] = posixpath.join(root, _QUARANTINE)
@@ -144,7 +178,6 @@ def open_node_devices(
                 has_identity=bool(known.device_id),
             )
         )
-    marks = DeviceMarks(disk, directory.devices.marks, is_reader=storage is None)
     node_blobs = NodeBlobs(devices, disk, marks, SystemRandom(), SystemClock())
     quarantines = {
         number: FileQuarantine(disk, by_number[number], path)

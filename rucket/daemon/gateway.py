@@ -20,6 +20,7 @@ from rucket.daemon.connection_limit import ACCEPTED_ON_TOP, ConnectionLimit, cou
 from rucket.daemon.request_recorder import RequestRecorder
 from rucket.service.compaction import close_removed_segments
 from rucket.service.read_floor import publish_floor, publish_floor_often
+from rucket.store.blobs.late_sync import sync_in_time
 from rucket.wire.app import make_app
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     closing = parts.tasks.spawn(
         close_removed_segments(parts.tasks, parts.devices), "removed-segments"
     )
+    syncing = [
+        parts.tasks.spawn(sync_in_time(parts.tasks, late), "late-sync")
+        for late in parts.devices.late_syncs()
+    ]
     recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
     limit = ConnectionLimit(settings.server.max_connections, count_sockets)
     limiting = parts.tasks.spawn(limit.watch(parts.tasks), "connection-limit")
@@ -60,6 +65,9 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     publishing.cancel()
     recording.cancel()
     closing.cancel()
+    for task in syncing:
+        task.cancel()
+    await parts.tasks.run_blocking(parts.devices.close)
     recorder.close()
     parts.commits.close()
     parts.index.close()

@@ -17,6 +17,7 @@ from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.full_recovery import check_fully
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import StorageFullError
+from rucket.store.sync_strategy import SyncMode
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
@@ -65,6 +66,17 @@ def _warn_of_losses(settings: Settings) -> None:
             "storage.sync.metadata is %s: a power cut may take back %s, though they were answered",
             strategy.mode,
             strategy.loss_window(),
+        )
+    strategy = sync.strategy(sync.data)
+    if not strategy.is_always:
+        _logger.warning(
+            "storage.sync.data is %s: a power cut may damage objects that were answered, of each "
+            "gateway process and device %s; such objects are answered with errors, not with "
+            "other bytes",
+            strategy.mode,
+            strategy.loss_window()
+            if strategy.mode is not SyncMode.NEVER
+            else "all since its last sync",
         )
 
 

@@ -52,16 +52,18 @@ class WalSettings(Section):
 
 
 class SyncSettings(Section):
-    """``[storage.sync]``; obeyed by the node process. What each strategy may lose stands in
-    docs/consistency.md.
+    """``[storage.sync]``; data is obeyed by the gateways, metadata by the node process, the figures
+    by both. What each strategy may lose stands in docs/consistency.md.
 
     Attributes:
-        metadata: when the log is synced: always (before an answer), periodic, threshold or never.
+        data: when blobs are synced: always (before an answer), periodic, threshold or never.
+        metadata: when the log is, likewise.
         period_ms: periodic: how long something stays unsynced.
         threshold_bytes, threshold_operations: threshold: how much may stay unsynced.
         idle_ms: threshold: when less is synced, if nothing more comes.
     """
 
+    data: SyncMode = SyncMode.ALWAYS
     metadata: SyncMode = SyncMode.ALWAYS
     period_ms: int = Field(default=1000, ge=1, le=3_600_000)
     threshold_bytes: int = Field(default=10 * 1024 * 1024, ge=1, le=1024**3)

@@ -17,8 +17,8 @@ class BlobWriter(Protocol):
         ...
 
     def finish(self) -> BlobId:
-        """The id of the blob, once the blob and its name survive a power cut. It can be read from
-        now on.
+        """The id of the blob, once the blob and its name survive a power cut, or what counts as
+        such (`storage.sync.data`). It can be read from now on.
         """
         ...
 

@@ -6,7 +6,7 @@ What puts the parts together is what `rucket.daemon.build` does, in one process:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rucket.model.names import BlobId
@@ -18,6 +18,7 @@ from rucket.state.rows import CONTENT, find_bucket, find_object_with_content, pa
 from rucket.store.blobs.blob_ids import packed_id_prefix
 from rucket.store.blobs.device_blobs import DeviceBlobs
 from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.late_sync import LateSync
 from rucket.store.blobs.packed.compactor import Compactor
 from rucket.store.blobs.packed.packed_blobs import PackedBlobs
 from rucket.store.blobs.packed.segment_writer import WriterPorts
@@ -35,6 +36,7 @@ from tests.storage.interleaving import InterleavedTasks, InterleavedThreads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rucket.model.errors import OperatingError
     from rucket.model.records import Content, Record
     from rucket.ports.clock import Clock
     from rucket.ports.disk import Disk
@@ -107,6 +109,7 @@ class Layout:
     Attributes:
         is_interleaved: whether blocking work takes turns at every disk operation.
         sync: when the log is synced.
+        data_sync: when blobs are.
         has_checkpoints: whether the log is kept for checkpoints, and they are judged.
         packed_size_bytes_max: blobs of up to this size are packed; 0: none.
         packed_segment_size_bytes: of their segments.
@@ -116,6 +119,7 @@ class Layout:
     gateway_count: int = 1
     is_interleaved: bool = False
     sync: SyncStrategy = ALWAYS
+    data_sync: SyncStrategy = ALWAYS
     has_checkpoints: bool = False
     packed_size_bytes_max: int = 0
     packed_segment_size_bytes: int = 12 * 1024
@@ -182,6 +186,8 @@ class Node:
             segment_size_bytes=layout.segment_size_bytes,
             sync=layout.sync,
         )
+        self.late_syncs: list[LateSync] = []
+        self.failures: list[OperatingError] = []
         self.index: Index = machine.index_file.open(self.process)
         self.disk = disk
         self.has_checkpoints = layout.has_checkpoints
@@ -208,8 +214,9 @@ class Node:
             )
             for number in range(layout.gateway_count)
         ]
+        maintenance = replace(layout, data_sync=ALWAYS)
         self.compactor = wiring.compactor(
-            self._blobs(disk, clock, layout, "compaction").packed,
+            self._blobs(disk, clock, maintenance, "compaction").packed,
             clock,
             lambda segment_id: named_blobs(self.index, packed_id_prefix(0, segment_id)),
             _DEAD_RATIO_MIN,
@@ -224,15 +231,20 @@ class Node:
             if layout.is_interleaved
             else SimulatedThreads(self.process)
         )
+        late: LateSync | None = None
+        if not layout.data_sync.is_always:
+            late = LateSync(disk, layout.data_sync, clock, threads, self.failures.append)
+            self.late_syncs.append(late)
         packed = PackedBlobs(
             WriterPorts(disk, random, threads),
             clock,
             PACKED_DIRECTORY,
             0,
             layout.packed_segment_size_bytes,
+            late,
         )
-        files = FileBlobs(disk, BLOB_DIRECTORY, 0, random)
-        return DeviceBlobs(files, packed, layout.packed_size_bytes_max)
+        files = FileBlobs(disk, BLOB_DIRECTORY, 0, random, late)
+        return DeviceBlobs(files, packed, layout.packed_size_bytes_max, late)
 
     def recover(self) -> None:
         """Opens log and index, as a node that starts does."""
@@ -263,6 +275,15 @@ class Node:
             return None
         found = find_object_with_content(snapshot, bucket.bucket_id, key)
         return None if found is None else self._body(found[1])
+
+    def read_one(self, key: str) -> Body:
+        """What a client finds under a key, whatever is wrong with others.
+
+        Raises:
+            CorruptionError, FileNotFoundError: the blob isn't what was written, or is missing.
+        """
+        with self.index.snapshot() as snapshot:
+            return self._read(snapshot, key)
 
     def _body(self, content: Content) -> bytes:
         if content.inline is not None:

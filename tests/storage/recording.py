@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rucket.store.blobs.late_sync import sync_in_time
 from tests.storage.claims import History
 from tests.storage.client import Client
 from tests.storage.images import Camera, Image, restore
@@ -108,11 +109,16 @@ class Life:
 
         async def serve() -> None:
             serving = tasks.spawn(self.node.store.run(), "store")
+            syncing = [
+                tasks.spawn(sync_in_time(tasks, late), "late-sync") for late in self.node.late_syncs
+            ]
             while not self.node.store.is_ready():
                 await tasks.sleep(_PAUSE_S)
             await script(self)
             assert not serving.done(), "the store has ended"
             serving.cancel()
+            for task in syncing:
+                task.cancel()
             await tasks.sleep(_ALL_IS_DONE_AFTER_S)
 
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rucket.model.names import BlobId
     from rucket.ports.blobs import BlobReader, BlobWriter
     from rucket.store.blobs.file_blobs import FileBlobs
+    from rucket.store.blobs.late_sync import LateSync
     from rucket.store.blobs.packed.packed_blobs import PackedBlobs
 
 
@@ -26,6 +27,7 @@ class DeviceBlobs:
     Args:
         files, packed: of the same device.
         packed_size_bytes_max: blobs of up to this size are packed, where it is known beforehand.
+        late: syncs both; None: they are synced at once.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class DeviceBlobs:
         files: FileBlobs,
         packed: PackedBlobs,
         packed_size_bytes_max: int = BLOB_SIZE_BYTES_MAX,
+        late: LateSync | None = None,
     ) -> None:
+        self.late = late
         self.files = files
         self.packed = packed
         self._packed_size_bytes_max = packed_size_bytes_max
@@ -44,8 +48,16 @@ class DeviceBlobs:
         self.packed.prepare()
 
     def close(self) -> None:
-        """Gives up what is open."""
-        self.packed.close()
+        """Syncs what isn't synced yet, and gives up what is open.
+
+        Raises:
+            DeviceError: a sync has failed.
+        """
+        try:
+            if self.late is not None:
+                self.late.sync()
+        finally:
+            self.packed.close()
 
     def close_removed(self) -> None:
         """See `PackedBlobs.close_removed`."""

@@ -10,7 +10,8 @@
 A blob's file is made without a name, filled, given its name and synced, then the directory is
 synced. So what has a name when it is needed is whole: a command that names the blob is only sent
 after that. A name without a command (the gateway died in between) is an orphan, which the
-maintenance process finds and removes.
+maintenance process finds and removes. Where both may be synced later, they are handed over instead
+(`rucket.store.blobs.late_sync`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from rucket.ports.disk import Buffer, Disk, File
     from rucket.ports.random import Random
+    from rucket.store.blobs.late_sync import LateSync
 
 _TAIL_READ_BYTES = 4096
 _DIRECTORY_COUNT = 256
@@ -55,13 +57,22 @@ class FileBlobs:
         directory: of the device.
         device_number: of the device; new ids carry it.
         random: for new ids.
+        late: syncs what is finished; None: that is synced at once.
     """
 
-    def __init__(self, disk: Disk, directory: str, device_number: int, random: Random) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        device_number: int,
+        random: Random,
+        late: LateSync | None = None,
+    ) -> None:
         self._disk = disk
         self._directory = directory
         self._device_number = device_number
         self._random = random
+        self._late = late
 
     def prepare(self) -> None:
         """Makes the directories."""
@@ -87,7 +98,8 @@ class FileBlobs:
         """See `Blobs.create`. A device takes what it is given, of whatever class."""
         del storage_class
         blob_id = new_file_blob_id(self._device_number, self._random)
-        return FileBlobWriter(self._disk, self.path(blob_id), blob_id, size_bytes_expected)
+        path = self.path(blob_id)
+        return FileBlobWriter(self._disk, path, blob_id, size_bytes_expected, self._late)
 
     def is_placed_for(self, blob_id: BlobId, storage_class: str) -> bool:
         """See `Blobs.is_placed_for`. All classes are at the same place."""
@@ -172,9 +184,15 @@ class FileBlobWriter:
     """
 
     def __init__(
-        self, disk: Disk, path: str, blob_id: BlobId, size_bytes_expected: int | None
+        self,
+        disk: Disk,
+        path: str,
+        blob_id: BlobId,
+        size_bytes_expected: int | None,
+        late: LateSync | None = None,
     ) -> None:
         self._disk = disk
+        self._late = late
         self._path = path
         self._directory = posixpath.dirname(path)
         self.blob_id = blob_id
@@ -219,9 +237,12 @@ class FileBlobWriter:
         # whose file isn't whole can be left by a crash in between, but no command knows it.
         self._file.link(self._path)
         self._is_named = True
-        self._file.sync_data()
-        self._disk.sync_directory(self._directory)
-        self._file.close()
+        if self._late is None:
+            self._file.sync_data()
+            self._disk.sync_directory(self._directory)
+            self._file.close()
+        else:
+            self._late.take_file(self._file, self._directory, self._size_bytes)
         self._file = None
         return self.blob_id
 

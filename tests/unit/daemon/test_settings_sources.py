@@ -67,7 +67,7 @@ def test_the_usual_places_are_looked_at_in_order(
         ("[servr]\nbind = 1", "there is no setting servr; did you mean server?"),
         ("[server]\ndata_dir = 1", "no setting server.data_dir; did you mean storage.data_dir?"),
         ("[storage.wal]\nsync_mode = 1", "there is no setting storage.wal.sync_mode"),
-        ("[storage.sync]\ndata = 1", "there is no setting storage.sync"),
+        ("[storage.sync]\ndate = 1", "there is no setting storage.sync"),
         ("[[auth.users]]\nnaem = 1", "no setting auth.users.naem; did you mean auth.users.name?"),
         ("[cluster]\nenabled = false", NO_CLUSTER_YET),
         ("[server]\nworkers = 0", "server.workers: Input should be greater than or equal to 1"),

@@ -14,6 +14,7 @@ def test_the_default_loses_nothing() -> None:
     sync = Settings().storage.sync
 
     assert sync.strategy(sync.metadata).is_always
+    assert sync.strategy(sync.data).is_always
 
 
 def test_figures_reach_the_strategy() -> None:
@@ -37,7 +38,13 @@ def test_figures_reach_the_strategy() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"metadata": "sometimes"}, {"period_ms": 0}, {"threshold_operations": 0}, {"interval": 1}],
+    [
+        {"metadata": "sometimes"},
+        {"data": "sometimes"},
+        {"period_ms": 0},
+        {"threshold_operations": 0},
+        {"interval": 1},
+    ],
 )
 def test_what_means_nothing_is_refused(values: dict[str, object]) -> None:
     """By name."""

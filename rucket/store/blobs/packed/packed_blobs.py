@@ -6,8 +6,9 @@ So the usual read is one open file and one or two reads, and knows of no map. A 
 change: only its tombstone is written over.
 
 A record is there when its id is needed: a command that names it is only sent after `finish`, which
-has synced it. Records without a command (the gateway died in between) are orphans, which the
-maintenance process finds and deletes, as it does those whose tombstone a power cut has taken.
+has synced it, or handed it over to be synced later (`rucket.store.blobs.late_sync`). Records
+without a command (the gateway died in between) are orphans, which the maintenance process finds and
+deletes, as it does those whose tombstone a power cut has taken.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from rucket.model.names import BlobId
     from rucket.ports.clock import Clock
     from rucket.ports.disk import Buffer, File
+    from rucket.store.blobs.late_sync import LateSync
     from rucket.store.blobs.packed.segment_files import SharedSegment
     from rucket.store.blobs.packed.segment_writer import Reservation
 
@@ -77,6 +79,7 @@ class PackedBlobs:
         root: of segments and maps.
         device_number: goes into ids.
         segment_size_bytes: of new segments, where there is room.
+        late: syncs what is finished; None: that is synced at once. What is moved always is.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class PackedBlobs:
         root: str,
         device_number: int,
         segment_size_bytes: int = SEGMENT_SIZE_BYTES_DEFAULT,
+        late: LateSync | None = None,
     ) -> None:
         self.disk = ports.disk
         self.directory = PackedDirectory(ports.disk, root)
         self.device_number = device_number
         self.moved = MovedMaps(ports.disk, self.directory, ports.threads, device_number)
         self._clock = clock
+        self._late = late
         self.writer = SegmentWriter(ports, self.directory, device_number, segment_size_bytes)
         self._files = SegmentFiles(ports.disk, self.directory, ports.threads)
 
@@ -110,7 +115,9 @@ class PackedBlobs:
 
     def create(self, size_bytes: int) -> PackedBlobWriter:
         """Starts a blob of exactly `size_bytes`; writing all of them at once is cheapest."""
-        return PackedBlobWriter(self.writer, self._clock, self.device_number, size_bytes)
+        return PackedBlobWriter(
+            self.writer, self._clock, self.device_number, size_bytes, self._late
+        )
 
     def open(self, blob_id: BlobId) -> PackedBlobReader:
         """See `Blobs.open`."""
@@ -294,14 +301,21 @@ class PackedBlobWriter:
         "_clock",
         "_device_number",
         "_has_header",
+        "_late",
         "_place",
         "_segments",
         "_size_bytes",
     )
 
     def __init__(
-        self, segments: SegmentWriter, clock: Clock, device_number: int, size_bytes: int
+        self,
+        segments: SegmentWriter,
+        clock: Clock,
+        device_number: int,
+        size_bytes: int,
+        late: LateSync | None = None,
     ) -> None:
+        self._late = late
         self._segments = segments
         self._clock = clock
         self._device_number = device_number
@@ -330,8 +344,11 @@ class PackedBlobWriter:
         if not self._has_header:
             self._has_header = True
             place.write_at(0, [self._header(place)])
-        place.sync()
-        place.release()
+        if self._late is None:
+            place.sync()
+            place.release()
+        else:
+            self._late.take_place(place, self._size_bytes)
         return self._blob_id(place)
 
     def abort(self) -> None:

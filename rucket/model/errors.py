@@ -314,6 +314,8 @@ class OutdatedFormatError(OperatingError):
             f"{what} has format_version {found}: start the server once, "
             f"which brings it up to {current}"
         )
+        self.found = found
+        self.current = current
 
 
 class LogPositionLostError(OperatingError):

@@ -49,14 +49,14 @@ class LmdbRows:
 
     def get_with_attachment(self, table: Table, key: bytes) -> tuple[bytes, bytes] | None:
         """See `Snapshot.get_with_attachment`."""
-        value = self.get(table, key)
-        if value is None:
+        stored = self._transaction.get(key, db=self._rows[table])
+        if stored is None:
             return None
-        return value, self._attachment(table, key)
+        return checked_value(table, key, stored), self._attachment(table, key, stored)
 
-    def _attachment(self, table: Table, key: bytes) -> bytes:
-        stored = self._transaction.get(key, db=self._attachments[table])
-        return b"" if stored is None else checked_attachment(table, key, stored)
+    def _attachment(self, table: Table, key: bytes, stored: bytes) -> bytes:
+        attachment = self._transaction.get(key, db=self._attachments[table])
+        return b"" if attachment is None else checked_attachment(table, key, stored, attachment)
 
     def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
         """See `Snapshot.scan`."""
@@ -88,14 +88,18 @@ class LmdbRows:
     def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
         """See `Snapshot.scan_whole`."""
         rows = self.scan(table, start, None, limit)
-        return [(key, value, self._attachment(table, key)) for key, value in rows]
+        return [
+            (key, value, self._attachment(table, key, value_with_check(table, key, value)))
+            for key, value in rows
+        ]
 
     def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
         """See `Transaction.put`."""
-        self._transaction.put(key, value_with_check(table, key, value), db=self._rows[table])
+        stored = value_with_check(table, key, value)
+        self._transaction.put(key, stored, db=self._rows[table])
         if attachment:
-            stored = attachment_with_check(table, key, attachment)
-            self._transaction.put(key, stored, db=self._attachments[table])
+            checked = attachment_with_check(table, key, stored, attachment)
+            self._transaction.put(key, checked, db=self._attachments[table])
         else:
             self._transaction.delete(key, db=self._attachments[table])
 

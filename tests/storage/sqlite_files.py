@@ -102,6 +102,17 @@ class RecordedFiles:
         if with_names:
             self._device.names.sync_directory(_DIRECTORY)
 
+    def rename(self, path: str, target: str) -> None:
+        """A file gets another name."""
+        self._on_change(f"rename {posixpath.basename(path)} to {posixpath.basename(target)}")
+        inode = self._inode(path)
+        self._device.names.change((self._place(path), None), (self._place(target), inode))
+
+    def sync_names(self) -> None:
+        """The directory is synced."""
+        self._on_change("sync the directory")
+        self._device.names.sync_directory(_DIRECTORY)
+
     def _place(self, path: str) -> str:
         return posixpath.join(_DIRECTORY, posixpath.basename(path))
 
@@ -164,7 +175,7 @@ class _RecordedFile(apsw.VFSFile):
 
 
 class RecordedDisk(OsDisk):
-    """A disk that records the syncs the index asks it for."""
+    """A disk that records what the index itself does: syncs, and what it does to names."""
 
     def __init__(self, files: RecordedFiles) -> None:
         self._files = files
@@ -172,6 +183,23 @@ class RecordedDisk(OsDisk):
     def open(self, path: str, *, writable: bool = False) -> File:  # type: ignore[override]
         """See `Disk.open`."""
         return _SyncedFile(super().open(path, writable=writable), self._files, path)
+
+    def rename(self, source: str, target: str) -> None:
+        """See `Disk.rename`."""
+        if posixpath.exists(source):
+            self._files.rename(source, target)
+        super().rename(source, target)
+
+    def remove(self, path: str) -> None:
+        """See `Disk.remove`."""
+        if posixpath.exists(path):
+            self._files.delete(path, with_names=False)
+        super().remove(path)
+
+    def sync_directory(self, path: str) -> None:
+        """See `Disk.sync_directory`."""
+        self._files.sync_names()
+        super().sync_directory(path)
 
 
 class _SyncedFile:

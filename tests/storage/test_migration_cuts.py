@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from rucket.disk.os_disk import OsDisk
 from rucket.ports.index import Table
 from rucket.state.outcome_conversion import convert_outcomes
-from rucket.store.index.migration import migrate_from_1
-from rucket.store.index.sqlite_index import INDEX_FORMAT_VERSION, SqliteIndex
+from rucket.store.index.migration import copy_rows
+from rucket.store.index.replacement import finish_replacement
+from rucket.store.index.sqlite_index import SqliteIndex
 from tests.golden.directories import Row, unpack
 from tests.storage.power_cuts import LostError, is_exhaustive
 from tests.storage.sqlite_files import RecordedDisk, RecordedFiles, lay_out, recorded
@@ -28,13 +30,14 @@ _THOROUGHNESS = Thoroughness(single_sectors=False, mixture_count=3)
 
 
 class HastyIndex(SqliteIndex):
-    """Says that it is of the new format before it is."""
+    """Gives the new index the name of a complete one before it is filled."""
 
-    def _migrate(self) -> None:
-        self._connection.execute(f"PRAGMA user_version = {INDEX_FORMAT_VERSION}")
-        with self._connection:
-            migrate_from_1(self._connection.execute)
-            convert_outcomes(self._rows)
+    def _migrate(self, format_version: int) -> None:
+        new = SqliteIndex(posixpath.join(posixpath.dirname(self._path), "rebuilt.db"), self._disk)
+        copy_rows(self._connection.execute, format_version, new)
+        new.close()
+        self._connection.close()
+        finish_replacement(self._disk, self._path)
 
 
 def _rows(index: SqliteIndex) -> list[Row]:
@@ -44,18 +47,20 @@ def _rows(index: SqliteIndex) -> list[Row]:
         ]
 
 
-def _converted(rows: list[Row]) -> list[Row]:
-    """The rows of format 1 as they are in the current format."""
+def _converted(name: str, rows: list[Row]) -> list[Row]:
+    """The rows of an earlier format as they are in the current one."""
     index = FakeIndex()
     for row in rows:
         index.put(*row)
-    assert convert_outcomes(index)
+    assert bool(convert_outcomes(index)) == (name == "format-1")
     return [(table, *row) for table in Table for row in index.scan_whole(table, b"", 100_000)]
 
 
-def _record(kind: type[SqliteIndex], directory: Path) -> tuple[list[Row], list[tuple[str, Image]]]:
+def _record(
+    kind: type[SqliteIndex], name: str, directory: Path
+) -> tuple[list[Row], list[tuple[str, Image]]]:
     """The rows there shall be, and the files at every change that the migration makes."""
-    rows = _converted(unpack("format-1", directory / "data"))
+    rows = _converted(name, unpack(name, directory / "data"))
     index_directory = directory / "data/index"
     moments: list[tuple[str, Image]] = []
     files = RecordedFiles(
@@ -74,7 +79,9 @@ def _come_back(rows: list[Row], what: str, image: Image) -> None:
     directory = Path(tempfile.mkdtemp(prefix="rucket-migration-"))
     try:
         lay_out(image, directory)
-        index = SqliteIndex(str(directory / "index.db"), OsDisk())
+        path = str(directory / "index.db")
+        finish_replacement(OsDisk(), path)
+        index = SqliteIndex(path, OsDisk())
         found = _rows(index)
         index.close()
     except Exception as error:
@@ -85,8 +92,8 @@ def _come_back(rows: list[Row], what: str, image: Image) -> None:
         raise LostError(f"cut before {what}: {len(found)} rows of {len(rows)}")
 
 
-def _cut_everywhere(kind: type[SqliteIndex], directory: Path) -> int:
-    rows, moments = _record(kind, directory)
+def _cut_everywhere(kind: type[SqliteIndex], name: str, directory: Path) -> int:
+    rows, moments = _record(kind, name, directory)
     step = 1 if is_exhaustive() else max(1, len(moments) // _MOMENTS)
     seen = set()
     for number, (what, image) in enumerate(moments):
@@ -101,12 +108,13 @@ def _cut_everywhere(kind: type[SqliteIndex], directory: Path) -> int:
     return len(seen)
 
 
-def test_a_migration_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["format-1", "format-2"])
+def test_a_migration_that_was_cut_off_is_done_again(tmp_path: Path, name: str) -> None:
     """Whatever the cut leaves of SQLite's files: every row is there, and the format is the new."""
-    assert _cut_everywhere(SqliteIndex, tmp_path) > 50
+    assert _cut_everywhere(SqliteIndex, name, tmp_path) > 50
 
 
-def test_a_migration_in_two_steps_is_caught(tmp_path: Path) -> None:
-    """One that changes the version before the rows leaves an index that can't be read."""
+def test_a_migration_that_names_before_it_fills_is_caught(tmp_path: Path) -> None:
+    """A part of the rows would take the place of all of them."""
     with pytest.raises(LostError):
-        _cut_everywhere(HastyIndex, tmp_path)
+        _cut_everywhere(HastyIndex, "format-2", tmp_path)

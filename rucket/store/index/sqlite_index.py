@@ -4,10 +4,8 @@ Why this is safe: SQLite syncs its own WAL before it checkpoints, so after a pow
 is consistent and shows some earlier commit; the position it shows is a row like any other, and our
 log, which is synced before anything is applied, replays the rest. See docs/decisions/.
 
-Every table of `rucket.ports.index` is one SQLite table of key, value, attachment, without rowid, so
-that a row is one entry of one B-tree and an attachment that doesn't fit into the page goes to
-overflow pages that scans never read. Values and attachments end in a CRC32C
-(`rucket.store.index.row_check`): SQLite doesn't check its pages.
+How rows lie in SQLite's tables is described in `rucket.store.index.sqlite_rows`. Values and
+attachments end in a CRC32C (`rucket.store.index.row_check`): SQLite doesn't check its pages.
 
 Every process has a connection of its own; the node process alone writes.
 """
@@ -15,8 +13,6 @@ Every process has a connection of its own; the node process alone writes.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from itertools import islice
-from operator import lt
 from typing import TYPE_CHECKING
 
 import apsw
@@ -29,24 +25,19 @@ from rucket.model.errors import (
     StorageFullError,
     UnknownFormatError,
 )
-from rucket.ports.index import GroupEnd, Row, Table, WholeRow
-from rucket.state.outcome_conversion import convert_outcomes
-from rucket.state.rows import prefix_end
-from rucket.store.index.migration import migrate_from_1
-from rucket.store.index.row_check import (
-    attachment_with_check,
-    checked_attachment,
-    checked_value,
-    checked_values,
-    value_with_check,
-)
+from rucket.ports.index import Table
+from rucket.state.row_contents import WITH_ATTACHMENT
+from rucket.store.index.migration import copy_rows
+from rucket.store.index.replacement import discard_unfinished, replace_index, unfinished_path
+from rucket.store.index.sqlite_rows import SqliteRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rucket.ports.disk import Disk
 
-INDEX_FORMAT_VERSION = 2
+INDEX_FORMAT_VERSION = 3
+_FIRST_FORMAT_WITH_ATTACHMENTS = 3
 _APPLICATION_ID = 0x524B5449  # "RKTI"
 _PAGE_SIZE_BYTES = 4096
 # Not more: whenever a B-tree was balanced, SQLite looks through its whole cache at the commit. What
@@ -62,52 +53,11 @@ _RESTART_TIMEOUT_MS = 50
 _PROBLEM_COUNT_MAX = 100
 _FIRST_ROOT_PAGE = 2
 
-_GET = {table: f"SELECT value FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
-_GET_WITH_ATTACHMENT = {
-    table: f"SELECT value, attachment FROM t{table} WHERE key = ?"  # noqa: S608
-    for table in Table
-}
-_SCAN = {
-    table: f"SELECT key, value FROM t{table} WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
-    for table in Table
-}
-_SCAN_TO_END = {
-    table: f"SELECT key, value FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
-    for table in Table
-}
-_SCAN_WHOLE = {
-    table: f"SELECT key, value, attachment FROM t{table} WHERE key >= ? ORDER BY key LIMIT ?"  # noqa: S608
-    for table in Table
-}
-# One seek a group, all of them in SQLite: of the key found, the part up to its mark, with the last
-# byte of that raised by one (`behind`), is less than every key of the next group, and greater than
-# every one of this. What SQLite joins with || becomes text, though its bytes stay what they are.
-_SCAN_GROUPS = {
-    table: f"""
-        WITH RECURSIVE found(key) AS (
-            SELECT (SELECT key FROM t{table} WHERE key >= :start AND key < :stop
-                    ORDER BY key LIMIT 1)
-            UNION ALL
-            SELECT (SELECT key FROM t{table}
-                    WHERE key < :stop AND key >= CASE instr(substr(found.key, :offset + 1), :mark)
-                        WHEN 0 THEN CAST(found.key || x'00' AS BLOB)
-                        ELSE CAST(substr(found.key, 1, :offset - 1
-                            + instr(substr(found.key, :offset + 1), :mark)) || :behind AS BLOB)
-                        END
-                    ORDER BY key LIMIT 1)
-            FROM found WHERE found.key IS NOT NULL LIMIT :limit
-        )
-        SELECT found.key, t{table}.value FROM found
-        CROSS JOIN t{table} ON t{table}.key = found.key"""  # noqa: S608
-    for table in Table
-}
-_PUT = {table: f"INSERT OR REPLACE INTO t{table} VALUES (?, ?, ?)" for table in Table}  # noqa: S608
-_DELETE = {table: f"DELETE FROM t{table} WHERE key = ?" for table in Table}  # noqa: S608
-_DELETE_RANGE = {
-    table: f"DELETE FROM t{table} WHERE key >= ? AND key < ?"  # noqa: S608
-    for table in Table
-}
-
+_COUNT_APART = "SELECT count(*) FROM attachments"
+_COUNT_NAMED = " + ".join(
+    f"(SELECT count(*) FROM t{table} WHERE typeof(attachment) = 'integer')"  # noqa: S608
+    for table in sorted(WITH_ATTACHMENT)
+)
 # Values of every other type come before those of bytes.
 _BEFORE_BYTES = {table: f"SELECT 1 FROM t{table} WHERE key < x'' LIMIT 1" for table in Table}  # noqa: S608
 
@@ -150,12 +100,12 @@ class _Snapshots:
 
     __slots__ = ("_errors", "_execute", "_rows")
 
-    def __init__(self, connection: apsw.Connection, rows: _SqliteRows, path: str) -> None:
+    def __init__(self, connection: apsw.Connection, rows: SqliteRows, path: str) -> None:
         self._execute = connection.execute
         self._rows = rows
         self._errors = _SqliteErrors(path)
 
-    def __enter__(self) -> _SqliteRows:
+    def __enter__(self) -> SqliteRows:
         with self._errors:
             self._execute("BEGIN")
         return self._rows
@@ -165,86 +115,6 @@ class _Snapshots:
             self._execute("COMMIT")
         if error is not None:
             self._errors.translate(error)
-
-
-def _check_order(table: Table, start: bytes, keys: list[bytes]) -> None:
-    # Damaged pages can show a row twice, another one not at all, each with its own good check.
-    if keys and (keys[0] < start or not all(map(lt, keys, islice(keys, 1, None)))):
-        raise CorruptionError(f"the table {table.name}", f"rows after {start!r} have no order")
-
-
-class _SqliteRows:
-    """The `Transaction` port, which includes the `Snapshot` port, on one connection."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._execute = connection.execute
-
-    def get(self, table: Table, key: bytes) -> bytes | None:
-        """See `Snapshot.get`."""
-        for (stored,) in self._execute(_GET[table], (key,)):
-            return checked_value(table, key, stored)
-        return None
-
-    def get_with_attachment(self, table: Table, key: bytes) -> tuple[bytes, bytes] | None:
-        """See `Snapshot.get_with_attachment`."""
-        for stored, attachment in self._execute(_GET_WITH_ATTACHMENT[table], (key,)):
-            value = checked_value(table, key, stored)
-            return value, b"" if attachment is None else checked_attachment(table, key, attachment)
-        return None
-
-    def scan(self, table: Table, start: bytes, stop: bytes | None, limit: int) -> list[Row]:
-        """See `Snapshot.scan`."""
-        if stop is None:
-            rows = self._execute(_SCAN_TO_END[table], (start, limit))
-        else:
-            rows = self._execute(_SCAN[table], (start, stop, limit))
-        found = checked_values(table, list(rows))
-        _check_order(table, start, [key for key, _ in found])
-        return found
-
-    def scan_groups(
-        self, table: Table, start: bytes, stop: bytes, group_end: GroupEnd, limit: int
-    ) -> list[Row]:
-        """See `ReadSnapshot.scan_groups`."""
-        behind = prefix_end(group_end.mark)
-        assert behind is not None, "a mark of FF alone has nothing behind it"
-        values = {
-            "start": start,
-            "stop": stop,
-            "mark": group_end.mark,
-            "behind": behind,
-            "offset": group_end.offset,
-            "limit": limit,
-        }
-        found = checked_values(table, list(self._execute(_SCAN_GROUPS[table], values)))
-        _check_order(table, start, [key for key, _ in found])
-        return found
-
-    def scan_whole(self, table: Table, start: bytes, limit: int) -> list[WholeRow]:
-        """See `Snapshot.scan_whole`."""
-        found = [
-            (
-                key,
-                checked_value(table, key, stored),
-                b"" if attachment is None else checked_attachment(table, key, attachment),
-            )
-            for key, stored, attachment in self._execute(_SCAN_WHOLE[table], (start, limit))
-        ]
-        _check_order(table, start, [key for key, _, _ in found])
-        return found
-
-    def put(self, table: Table, key: bytes, value: bytes, attachment: bytes = b"") -> None:
-        """See `Transaction.put`."""
-        stored = attachment_with_check(table, key, attachment) if attachment else None
-        self._execute(_PUT[table], (key, value_with_check(table, key, value), stored))
-
-    def delete(self, table: Table, key: bytes) -> None:
-        """See `Transaction.delete`."""
-        self._execute(_DELETE[table], (key,))
-
-    def delete_range(self, table: Table, start: bytes, stop: bytes) -> None:
-        """See `Transaction.delete_range`."""
-        self._execute(_DELETE_RANGE[table], (start, stop))
 
 
 class SqliteIndexReader:
@@ -272,7 +142,7 @@ class SqliteIndexReader:
             _configure(self._connection, _READER_CACHE_KIB)
             self._connection.execute("PRAGMA query_only = ON")
             _check_format(self._connection, path)
-        self._rows = _SqliteRows(self._connection)
+        self._rows = SqliteRows(self._connection)
         self._snapshots = _Snapshots(self._connection, self._rows, path)
 
     def structure_problems(self, size_bytes_max: int | None = None) -> list[str]:
@@ -290,10 +160,21 @@ class SqliteIndexReader:
                 page_count = self._connection.pragma("page_count")
                 if page_count * _PAGE_SIZE_BYTES > size_bytes_max:
                     return problems
+            problems += self._lost_attachments()
             found = self._connection.execute(f"PRAGMA integrity_check({_PROBLEM_COUNT_MAX})")
             return problems + [text for (text,) in found if text != "ok"]
         except (apsw.Error, UnicodeDecodeError) as error:
             return [str(error)]
+
+    def _lost_attachments(self) -> list[str]:
+        """A row whose attachment is missing is found when it is read; this is the other way round.
+        Where both are there, their numbers may agree.
+        """
+        query = f"SELECT ({_COUNT_APART}), {_COUNT_NAMED}"
+        ((count, named_count),) = self._connection.execute(query)
+        if count == named_count:
+            return []
+        return [f"there are {count} attachments apart, but rows name {named_count}"]
 
     def snapshot(self) -> _Snapshots:
         """See `IndexReader.snapshot`."""
@@ -305,7 +186,8 @@ class SqliteIndexReader:
 
 
 class SqliteIndex:
-    """The `Index` port, for the node process. One of an earlier format is brought up to date.
+    """The `Index` port, for the node process. One of an earlier format is brought up to date, which
+    takes room for a second one meanwhile.
 
     Args:
         path: of the index.
@@ -324,22 +206,30 @@ class SqliteIndex:
         self._wal_kept_bytes = wal_kept_bytes
         self._shall_restart_wal = False
         with _SqliteErrors(path):
-            self._connection = apsw.Connection(path)
-            self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-            self._connection.execute(f"PRAGMA page_size = {_PAGE_SIZE_BYTES}")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-            _configure(self._connection, _WRITER_CACHE_KIB)
-            self._rows = _SqliteRows(self._connection)
-            self._make_or_check()
+            self._connect()
+            try:
+                self._make_or_check()
+            except OutdatedFormatError as error:
+                self._migrate(error.found)
+                self._connect()
+                self._make_or_check()
+            except BaseException:
+                self._connection.close()
+                raise
+        self._rows = SqliteRows(self._connection)
         self._snapshots = _Snapshots(self._connection, self._rows, path)
+
+    def _connect(self) -> None:
+        self._connection = apsw.Connection(self._path)
+        self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        self._connection.execute(f"PRAGMA page_size = {_PAGE_SIZE_BYTES}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        _configure(self._connection, _WRITER_CACHE_KIB)
 
     def _make_or_check(self) -> None:
         if self._connection.pragma("user_version") or self._has_tables():
-            try:
-                _check_format(self._connection, self._path)
-            except OutdatedFormatError:
-                self._migrate()
+            _check_format(self._connection, self._path)
             return
         with self._connection:
             for table in Table:
@@ -347,14 +237,26 @@ class SqliteIndex:
                     f"CREATE TABLE t{table} (key BLOB PRIMARY KEY NOT NULL, "
                     "value BLOB NOT NULL, attachment BLOB) WITHOUT ROWID"
                 )
+            self._connection.execute(
+                "CREATE TABLE attachments (id INTEGER PRIMARY KEY, content BLOB NOT NULL)"
+            )
             self._connection.pragma("application_id", _APPLICATION_ID)
             self._connection.pragma("user_version", INDEX_FORMAT_VERSION)
 
-    def _migrate(self) -> None:
-        with self._connection:
-            migrate_from_1(self._connection.execute)
-            convert_outcomes(self._rows)
-            self._connection.execute(f"PRAGMA user_version = {INDEX_FORMAT_VERSION}")
+    def _migrate(self, format_version: int) -> None:
+        """Puts an index of the current format in the place of this one, and closes this one."""
+        discard_unfinished(self._disk, self._path)
+        new = SqliteIndex(unfinished_path(self._path), self._disk)
+        try:
+            copy_rows(self._connection.execute, format_version, new)
+        except BaseException:
+            new.close()
+            discard_unfinished(self._disk, self._path)
+            raise
+        finally:
+            self._connection.close()
+        new.close()
+        replace_index(self._disk, self._path)
 
     def _has_tables(self) -> bool:
         return bool(self._connection.execute("SELECT count(*) FROM sqlite_schema").get)
@@ -364,7 +266,7 @@ class SqliteIndex:
         return self._snapshots
 
     @contextmanager
-    def transaction(self) -> Iterator[_SqliteRows]:
+    def transaction(self) -> Iterator[SqliteRows]:
         """See `Index.transaction`."""
         with _SqliteErrors(self._path):
             if self._shall_restart_wal:
@@ -444,7 +346,10 @@ def _check_format(connection: apsw.Connection, path: str) -> None:
     # Tables are made in order, each on the next page, and never move: one that begins where another
     # one does would show none of its rows.
     roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_schema"))
-    expected = {f"t{table}": place for place, table in enumerate(Table, start=_FIRST_ROOT_PAGE)}
+    names = [f"t{table}" for table in Table]
+    if format_version >= _FIRST_FORMAT_WITH_ATTACHMENTS:
+        names.append("attachments")
+    expected = {name: place for place, name in enumerate(names, start=_FIRST_ROOT_PAGE)}
     if roots != expected:
         raise CorruptionError(path, "its tables aren't where they were made")
     if format_version < INDEX_FORMAT_VERSION:

@@ -1,8 +1,8 @@
 """Data directories as earlier versions left them, packed; `unpack` lays one out.
 
-`format-1.tar.gz` was left by the version before index format 2: a server that was killed, with a
-part of the index in SQLite's WAL only. `rows.msgpack` beside it are the rows its index showed:
-table, key, value, attachment.
+`format-1.tar.gz` was left by the version before index format 2, `format-2.tar.gz` by the one before
+index format 3: a server that was killed, with a part of the index in SQLite's WAL only.
+`rows.msgpack` in it are the rows its index showed: table, key, value, attachment.
 """
 
 from __future__ import annotations

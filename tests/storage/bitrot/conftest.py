@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     """A data directory in memory."""
     root: Path = tmp_path_factory.mktemp("image")
-    return make_image(root / "data")
+    return make_image(root / "data", apart_sizes_bytes=(500, 1024, 5000))

@@ -129,8 +129,10 @@ def position_of(index: SqliteIndex | SqliteIndexReader) -> int:
         return applied_position(snapshot)[0]
 
 
-def make_image(root: Path, seed: int = 1) -> Image:
-    """Fills a data directory below `root` and takes its files."""
+def make_image(root: Path, seed: int = 1, apart_sizes_bytes: tuple[int, ...] = ()) -> Image:
+    """Fills a data directory below `root` and takes its files. Bodies of `apart_sizes_bytes` are
+    there as well, for an index that keeps long ones apart from their rows.
+    """
     disk, random = OsDisk(), FakeRandom(seed)
     directory = DataDirectory(str(root), disk)
     directory.prepare(SystemClock(), random)
@@ -142,6 +144,11 @@ def make_image(root: Path, seed: int = 1) -> Image:
     )
     written = tuple(_write_blob(blobs, random, size) for size in BLOB_SIZES_BYTES)
     commands = _commands(written, SecretSealer(key), random)
+    for number, size_bytes in enumerate(apart_sizes_bytes):
+        data = random.token_bytes(size_bytes)
+        metadata = ObjectMetadata(b"", 0, size_bytes, "etag", "a" * 64)
+        put = PutObject(random.token_bytes(16), 1, f"apart-{number}", metadata, Content(data))
+        commands.insert(6, put)
     half = len(commands) // 2
     asyncio.run(_commit(root, commands[:half], synced=True))
     rows, files = asyncio.run(_commit(root, commands[half:], synced=False))

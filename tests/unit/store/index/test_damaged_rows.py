@@ -116,7 +116,7 @@ def test_an_inspection_leaves_every_byte_as_it_was(tmp_path: Path, path: str) ->
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ("PRAGMA user_version = 3", UnknownFormatError),
+        ("PRAGMA user_version = 4", UnknownFormatError),
         ("PRAGMA user_version = 0", CorruptionError),
         ("PRAGMA application_id = 5", CorruptionError),
     ],

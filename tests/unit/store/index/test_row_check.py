@@ -21,9 +21,12 @@ _tables = st.sampled_from(Table)
 
 @given(_tables, st.binary(max_size=40), st.binary(max_size=40))
 def test_what_was_stored_comes_back(table: Table, key: bytes, content: bytes) -> None:
-    """As a value and as an attachment."""
-    assert checked_value(table, key, value_with_check(table, key, content)) == content
-    assert checked_attachment(table, key, attachment_with_check(table, key, content)) == content
+    """As a value and as its attachment."""
+    value = value_with_check(table, key, content)
+    attachment = attachment_with_check(table, key, value, content)
+
+    assert checked_value(table, key, value) == content
+    assert checked_attachment(table, key, value, attachment) == content
 
 
 @given(st.lists(_tables, min_size=2, max_size=2, unique=True), st.binary(max_size=20))
@@ -37,10 +40,23 @@ def test_a_row_of_another_table_is_refused(tables: list[Table], key: bytes) -> N
 
 def test_a_value_is_no_attachment() -> None:
     """Nor the other way round."""
+    value = value_with_check(Table.OBJECTS, b"key", b"c")
+    attachment = attachment_with_check(Table.OBJECTS, b"key", value, b"c")
+
     with pytest.raises(CorruptRowError):
-        checked_attachment(Table.OBJECTS, b"key", value_with_check(Table.OBJECTS, b"key", b"c"))
+        checked_attachment(Table.OBJECTS, b"key", value, value)
     with pytest.raises(CorruptRowError):
-        checked_value(Table.OBJECTS, b"key", attachment_with_check(Table.OBJECTS, b"key", b"c"))
+        checked_value(Table.OBJECTS, b"key", attachment)
+
+
+def test_an_attachment_of_the_value_before_is_refused() -> None:
+    """Though it is one of the same key: what was overwritten never comes back with new metadata."""
+    before = value_with_check(Table.OBJECTS, b"key", b"value before")
+    now = value_with_check(Table.OBJECTS, b"key", b"value now")
+    attachment = attachment_with_check(Table.OBJECTS, b"key", before, b"content before")
+
+    with pytest.raises(CorruptRowError):
+        checked_attachment(Table.OBJECTS, b"key", now, attachment)
 
 
 @given(st.binary(min_size=1, max_size=20), st.binary(min_size=1, max_size=20))

@@ -150,7 +150,7 @@ def test_an_index_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     SqliteIndex(str(path), OsDisk()).close()
     database = sqlite3.connect(path)
-    database.execute("PRAGMA user_version = 3")
+    database.execute("PRAGMA user_version = 4")
     database.close()
 
     with pytest.raises(UnknownFormatError):

@@ -136,6 +136,10 @@ load: .venv/installed ## Users of a kind, in a shape: make load [PROFILE=mixed] 
 chaos: .venv/installed ## Faults under load: make chaos [SCENARIOS="kill-all latency"] [ARGS="--endpoint URL"]
 	@.venv/bin/python -m chaos run $(or $(SCENARIOS),all) $(ARGS)
 
+.PHONY: planted
+planted: .venv/installed ## Plant faults in copies of Rucket, and see which judge finds each, and how fast
+	@.venv/bin/python -m tests.planted
+
 ##@ Measurement
 
 .PHONY: bench

@@ -102,6 +102,11 @@ class S3Client:
         query = {"versionId": version_id} if version_id else {}
         return self._send("GET", self._path(key), query=query)[1]
 
+    def get_range(self, key: str, first: int, last: int) -> bytes:
+        """Read the bytes from `first` to `last`, both included."""
+        headers = {"range": f"bytes={first}-{last}"}
+        return self._send("GET", self._path(key), headers=headers)[1]
+
     def head(self, key: str) -> None:
         """Ask for an object's headers."""
         self._send("HEAD", self._path(key))
@@ -166,14 +171,15 @@ class S3Client:
         path: str,
         *,
         query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
         body: bytes = b"",
     ) -> tuple[Mapping[str, str], bytes]:
         sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
-        target, headers = self._current_signer().signed(
-            method, path, query=query, body_sha256=sha256
+        target, signed = self._current_signer().signed(
+            method, path, query=query, headers=headers, body_sha256=sha256
         )
         try:
-            answer = self._http.request(method, target, body=body, headers=headers)
+            answer = self._http.request(method, target, body=body, headers=signed)
             content = b"" if method == "HEAD" else bytes(answer.read())
         except _NO_ANSWER as error:
             self._http.close()

@@ -107,10 +107,29 @@ class S3User(User):
         if content is not None:
             self.timed("GetObject", lambda: self._read(key, content), content.size_bytes)
 
+    def get_range(self, key: str) -> None:
+        """Read some of the bytes of a key, and compare them; a key that holds nothing is left."""
+        content = self.held.get(key)
+        if content is not None:
+            first = self.choose.randrange(content.size_bytes)
+            last = self.choose.randrange(first, content.size_bytes)
+            self.timed(
+                "GetObject (range)",
+                lambda: self._read_range(key, content, first, last),
+                last + 1 - first,
+            )
+
     def _read(self, key: str, content: Written, version_id: str = "") -> bool:
-        found = self.s3.get(key, version_id)
-        if wrong := difference(content.body(key), found):
-            self.work.recording.wrong_bytes.append(f"{key}: {wrong}")
+        return self._compare(key, content.body(key), self.s3.get(key, version_id))
+
+    def _read_range(self, key: str, content: Written, first: int, last: int) -> bool:
+        found = self.s3.get_range(key, first, last)
+        expected = content.body(key)[first : last + 1]
+        return self._compare(f"{key} from byte {first} to {last}", expected, found)
+
+    def _compare(self, what: str, expected: bytes, found: bytes) -> bool:
+        if wrong := difference(expected, found):
+            self.work.recording.wrong_bytes.append(f"{what}: {wrong}")
             raise WrongBytesError(wrong)
         return True
 
@@ -158,7 +177,7 @@ class SmallObjects(S3User):
 
 
 class LargeObjects(S3User):
-    """Objects of 8 MiB, read three times as often as written."""
+    """Objects of 8 MiB, read three times as often as written, whole or in part."""
 
     key_count = 4
 
@@ -167,10 +186,15 @@ class LargeObjects(S3User):
         """Write."""
         self.put(self.some_key(), 8 * _MIB)
 
-    @task(3)
+    @task(2)
     def read(self) -> None:
         """Read."""
         self.get_or_put(8 * _MIB)
+
+    @task(1)
+    def read_range(self) -> None:
+        """Read a part."""
+        self.get_range(self.some_key())
 
 
 class Multipart(S3User):
@@ -250,7 +274,9 @@ class Listing(S3User):
 
 
 class Mixed(S3User):
-    """Of 20 requests 14 reads, 5 writes and 1 delete, of sizes as stores see them."""
+    """Of 20 requests 14 reads, 4 of them of a part, 5 writes and 1 delete, of sizes as stores see
+    them.
+    """
 
     sizes_bytes: ClassVar[tuple[int, ...]] = (_KIB, 16 * _KIB, 64 * _KIB, 256 * _KIB, _MIB)
     weights: ClassVar[tuple[int, ...]] = (40, 25, 20, 10, 5)
@@ -259,10 +285,15 @@ class Mixed(S3User):
         """A size, small ones more often."""
         return self.choose.choices(self.sizes_bytes, self.weights)[0]
 
-    @task(14)
+    @task(10)
     def read(self) -> None:
         """Read."""
         self.get_or_put(self.some_size())
+
+    @task(4)
+    def read_range(self) -> None:
+        """Read a part."""
+        self.get_range(self.some_key())
 
     @task(5)
     def write(self) -> None:

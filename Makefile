@@ -21,8 +21,8 @@ up: .venv/installed ## Bring up Rucket's regions on this machine with a real `pu
 	@$(PLATFORM).stacks up --stack $(STACK)
 
 .PHONY: test
-test: .venv/installed ## Set up and run all tests but those of deployments
-	@$(PYTEST) tests --ignore tests/deploy -n 2 --dist loadfile
+test: .venv/installed ## Set up and run all tests but those of deployments and containers
+	@$(PYTEST) tests --ignore tests/deploy --ignore tests/containers -n 2 --dist loadfile
 
 ##@ Regions
 
@@ -95,6 +95,10 @@ crash: .venv/installed ## kill -9 cycles against a real server (CYCLES=200 for t
 .PHONY: deploy-test
 deploy-test: .venv/installed ## The real Pulumi engine: up, change, heal, grow, destroy
 	@$(PYTEST) tests/deploy
+
+.PHONY: containers-test
+containers-test: .venv/installed ## The image and nodes in containers, on an engine that is there or is installed and started (as root)
+	@.venv/bin/python -m tests.containers.engine -- $(PYTEST) tests/containers
 
 .PHONY: format
 format: .venv/installed ## Format the code

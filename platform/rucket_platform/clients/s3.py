@@ -19,26 +19,35 @@ if TYPE_CHECKING:
     from rucket_platform.clients.connection import Connection
 
 
+def s3_client(connection: Connection, *, attempt_count_max: int = 5) -> S3Client:
+    """A boto3 client that speaks to one endpoint, whatever proxy the environment names.
+
+    The caller closes it.
+    """
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=connection.endpoint,
+        region_name=connection.s3_region,
+        aws_access_key_id=connection.access_key_id,
+        aws_secret_access_key=connection.secret_access_key,
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": attempt_count_max, "mode": "standard"},
+            connect_timeout=5,
+            read_timeout=30,
+            proxies={},
+        ),
+    )
+    return client
+
+
 class Buckets:
     """The buckets of one region; a context that closes its connections."""
 
     def __init__(self, connection: Connection, *, attempt_count_max: int = 5) -> None:
         self._endpoint = connection.endpoint
         self._region = connection.s3_region
-        self._client: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=connection.endpoint,
-            region_name=connection.s3_region,
-            aws_access_key_id=connection.access_key_id,
-            aws_secret_access_key=connection.secret_access_key,
-            config=Config(
-                s3={"addressing_style": "path"},
-                retries={"max_attempts": attempt_count_max, "mode": "standard"},
-                connect_timeout=5,
-                read_timeout=30,
-                proxies={},
-            ),
-        )
+        self._client = s3_client(connection, attempt_count_max=attempt_count_max)
 
     def __enter__(self) -> Self:
         return self

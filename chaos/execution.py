@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chaos.errors import ChaosError
+from chaos.scenario import Need
 from chaos.verdicts import Verdict, judge
 from chaos.workload import Clients, connect
 from rucket_platform.command_line import interrupts_deferred
@@ -74,6 +75,9 @@ def play(scenario: Scenario, stage: Stage, seed: int, progress: Progress) -> Jud
     except (ClientError, BotoCoreError) as error:
         raise ChaosError(f"no bucket can be made at {stage.target.endpoint}: {error}") from error
     try:
+        if scenario.load.keeps_versions and (refusal := _refusal_of_versions(direct, bucket)):
+            reason = f"needs {Need.VERSIONS}: this one answers {refusal}"
+            return Judged(scenario, seed, skipped=reason)
         return _judged(scenario, stage, direct, bucket, seed)
     finally:
         remove_bucket(connection, bucket, progress)
@@ -101,6 +105,18 @@ def _judged(scenario: Scenario, stage: Stage, direct: S3Client, bucket: str, see
     healed_s = max(event.end_s for event in events)
     verdicts = judge(scenario, clients.notes, healed_s)
     return Judged(scenario, seed, verdicts, tuple(events), tuple(clients.notes.attempts))
+
+
+def _refusal_of_versions(client: S3Client, bucket: str) -> str:
+    """Let a bucket keep versions; returns why it doesn't, empty if it does."""
+    try:
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        answer = client.put_object(Bucket=bucket, Key="kept")
+    except ClientError as error:
+        return error.response["Error"]["Code"] or "with an error"
+    except BotoCoreError as error:
+        raise ChaosError(f"the server can't be asked to keep versions: {error}") from error
+    return "" if answer.get("VersionId") else "well, but gives a write no version id"
 
 
 def _carry_out(scenario: Scenario, stage: Stage, clients: Clients) -> list[Event]:

@@ -20,6 +20,7 @@ class Need(StrEnum):
     OWN_SERVER = "a Rucket that we start: it acts on single processes of it"
     SMALL_DISK = "the right to mount a small disk (root)"
     FAKE_CLOCK = "libfaketime (Debian: faketime)"
+    VERSIONS = "a server that keeps versions"
 
 
 class Fault(Protocol):
@@ -57,11 +58,13 @@ class Load:
     Attributes:
         key_count: Few, so that clients meet on them.
         sizes_bytes: Of bodies; drawn at random.
+        keeps_versions: Whether the bucket does, and clients read old ones as well.
     """
 
     client_count: int = 6
     key_count: int = 8
     sizes_bytes: tuple[int, ...] = (100, 9_000, 100_000, 1_500_000)
+    keeps_versions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

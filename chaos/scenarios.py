@@ -10,6 +10,7 @@ from rucket_platform.faults.toxiproxy import Toxic
 _SERVED_ALL_THE_WHILE = Hypothesis(fault_success_share_min=0.99)
 _OWN = frozenset({Need.OWN_SERVER})
 _SMALL_BODIES = Load(sizes_bytes=(100, 9_000, 60_000))
+_VERSIONED = Load(sizes_bytes=(100, 9_000, 60_000), keeps_versions=True)
 _SMALL_STORE = {
     "storage.wal": {"segment_size_bytes": 4 * 1024 * 1024},
 }
@@ -220,4 +221,34 @@ _MACHINE = (
     ),
 )
 
-SCENARIOS: tuple[Scenario, ...] = (*_NETWORK, *_PROCESSES, *_MACHINE)
+_VERSIONS = (
+    Scenario(
+        "versions-reset",
+        "Over connections that break no version is lost, changed or out of order.",
+        (
+            Planned(
+                Network(
+                    "resets both ways",
+                    (
+                        Toxic("reset_peer", toxicity=0.3, attributes={"timeout": 20}),
+                        Toxic("reset_peer", "upstream", 0.3, {"timeout": 20}),
+                    ),
+                ),
+                4,
+                8,
+            ),
+        ),
+        load=_VERSIONED,
+        needs=frozenset({Need.VERSIONS}),
+    ),
+    Scenario(
+        "versions-kill",
+        "kill -9 of the whole server loses, changes and reorders no acknowledged version.",
+        (Planned(KillAll(), 5, 1), Planned(KillAll(), 11, 1)),
+        duration_s=22,
+        load=_VERSIONED,
+        needs=frozenset({Need.COMMAND, Need.VERSIONS}),
+    ),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (*_NETWORK, *_PROCESSES, *_MACHINE, *_VERSIONS)

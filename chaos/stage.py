@@ -142,6 +142,7 @@ def unmet_needs(scenario: Scenario, *, has_endpoint: bool, has_command: bool) ->
         Need.OWN_SERVER: not has_endpoint,
         Need.SMALL_DISK: Need.SMALL_DISK not in scenario.needs or can_mount(),
         Need.FAKE_CLOCK: _fake_time_library() is not None,
+        Need.VERSIONS: True,  # the server is asked for it when the scenario begins
     }
     return [need for need in Need if need in scenario.needs and not met[need]]
 

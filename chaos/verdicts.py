@@ -15,6 +15,7 @@ from rucket_platform.histories.linearizability import (
     check_key,
 )
 from rucket_platform.histories.listing import listing_problems
+from rucket_platform.histories.versions import version_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +53,7 @@ def judge(scenario: Scenario, notes: Notes, healed_s: float) -> tuple[Verdict, .
         _linearizability(histories),
         _listings(notes, histories),
         _monotone_versions(notes),
+        *([_kept_versions(notes)] if scenario.load.keeps_versions else []),
         _availability(scenario, notes, healed_s),
         _recovery(scenario, notes, healed_s),
         _work(scenario, notes, histories),
@@ -137,6 +139,14 @@ def _monotone_versions(notes: Notes) -> Verdict:
                     f"{newest_s - modified_s:.0f} s before one that was read earlier"
                 )
     return _verdict("monotone versions", problems, f"{count} reads by Last-Modified")
+
+
+def _kept_versions(notes: Notes) -> Verdict:
+    """Every version keeps what was written, and their order is the order of the writes."""
+    versions = notes.versions
+    listed = sum(len(ids) for ids in versions.listed.values())
+    seen = f"{len(versions.writes)} written, {len(versions.reads)} read, {listed} listed at the end"
+    return _verdict("kept versions", version_problems(versions), seen)
 
 
 def _availability(scenario: Scenario, notes: Notes, healed_s: float) -> Verdict:

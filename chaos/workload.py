@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from rucket_platform.histories.availability import Attempt
 from rucket_platform.histories.history import Answer, History, Kind
 from rucket_platform.histories.listing import Listing
+from rucket_platform.histories.versions import VersionRead, Versions, VersionWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,8 @@ _CONNECT_TIMEOUT_S = 2
 _READ_TIMEOUT_S = 6
 _PAUSE_S_MAX = 0.02
 _PAUSE_AFTER_ERROR_S = 0.1
+_VERSIONS_REMEMBERED = 200
+_NOT_THERE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _NEVER_SENT = frozenset({EndpointConnectionError.__name__, ConnectTimeoutError.__name__})
 _NO_ANSWER = (BotoCoreError, HTTPClientError, OSError)
 
@@ -97,6 +100,7 @@ class Notes:
     attempts: list[Attempt] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
+    versions: Versions = field(default_factory=Versions)
     modified_s: dict[str, list[tuple[float, float, float]]] = field(default_factory=dict)
 
 
@@ -152,6 +156,10 @@ class Clients:
         for key in keys_of(load):
             last.read(key)
         last.list_all()
+        if load.keeps_versions:
+            for write in list(self.notes.versions.writes):
+                last.read_version(write)
+            last.list_versions()
 
 
 def keys_of(load: Load) -> list[str]:
@@ -174,6 +182,7 @@ class _Client:
         self._bucket = bucket
         self._keys = keys_of(load)
         self._sizes_bytes = load.sizes_bytes
+        self._keeps_versions = load.keeps_versions
         self._choose = choose
         self._clients = clients
         self._notes = clients.notes
@@ -191,6 +200,8 @@ class _Client:
                 self._write(key, Kind.CREATE)
             elif drawn < 0.55:
                 self._delete(key)
+            elif drawn < 0.70 and self._keeps_versions:
+                self._read_some_version()
             elif drawn < 0.95:
                 self.read(key)
             else:
@@ -201,31 +212,98 @@ class _Client:
         """Read a key, and compare every byte with what its write wrote."""
         started_s = self._clients.now_s()
 
-        def get() -> tuple[bytes | None, float]:
+        def get() -> tuple[bytes | None, float, str]:
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-                return answer["Body"].read(), answer["LastModified"].timestamp()
             except ClientError as error:
-                if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                    return None, 0.0
+                if error.response["Error"]["Code"] in _NOT_THERE:
+                    return None, 0.0, ""
                 raise
+            version_id = answer.get("VersionId", "")
+            return answer["Body"].read(), answer["LastModified"].timestamp(), version_id
 
         found = self._attempt("GetObject", started_s, get)
         if found is None:
             return
-        body, modified_s = found
+        body, modified_s, version_id = found
         ended_s = self._clients.now_s()
-        value = None if body is None else write_id_of(body)
+        value = None if body is None else self._whole(key, body)
         if body is not None and value is None:
-            self._notes.torn.append(
-                f"{self._name} read {len(body)} bytes of {key} that no one write has written, "
-                f"beginning {body[:40]!r}"
-            )
             return
         self._notes.history.read(self._name, key, (value,), started_s, ended_s)
         if body is not None:
             times = self._notes.modified_s.setdefault(key, [])
             times.append((started_s, ended_s, modified_s))
+        if body is not None and self._keeps_versions:
+            self._notes.versions.reads.append(
+                VersionRead(self._name, key, version_id, value, started_s, ended_s, was_named=False)
+            )
+
+    def read_version(self, write: VersionWrite) -> None:
+        """Read a version by its id, and compare every byte."""
+        started_s = self._clients.now_s()
+
+        def get() -> tuple[bytes | None]:
+            try:
+                answer = self._s3.get_object(
+                    Bucket=self._bucket, Key=write.key, VersionId=write.version_id
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _NOT_THERE:
+                    return (None,)
+                raise
+            return (answer["Body"].read(),)
+
+        found = self._attempt("GetObject (version)", started_s, get)
+        if found is None:
+            return
+        (body,) = found
+        value = None if body is None else self._whole(write.key, body)
+        if body is None or value is not None:
+            ended_s = self._clients.now_s()
+            self._notes.versions.reads.append(
+                VersionRead(
+                    self._name,
+                    write.key,
+                    write.version_id,
+                    value,
+                    started_s,
+                    ended_s,
+                    was_named=True,
+                )
+            )
+
+    def list_versions(self) -> None:
+        """List all versions of all keys, in the order in which the server has them."""
+
+        def pages() -> dict[str, list[str]]:
+            listed: dict[str, list[str]] = {}
+            found = self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=PREFIX, PaginationConfig={"PageSize": 7}
+            )
+            for page in found:
+                for item in page.get("Versions", []):
+                    listed.setdefault(item["Key"], []).append(item["VersionId"])
+            return listed
+
+        listed = self._attempt("ListObjectVersions", self._clients.now_s(), pages)
+        if listed is not None:
+            self._notes.versions.listed = listed
+
+    def _read_some_version(self) -> None:
+        newest = self._notes.versions.writes[-_VERSIONS_REMEMBERED:]
+        if newest:
+            self.read_version(self._choose.choice(newest))
+
+    def _whole(self, key: str, body: bytes) -> str | None:
+        """The write that a body is of; None, and noted, if it is of none."""
+        value = write_id_of(body)
+        if value is None:
+            self._notes.torn.append(
+                f"{self._name} read {len(body)} bytes of {key} that no one write has written, "
+                f"beginning {body[:40]!r}"
+            )
+        return value
 
     def list_all(self) -> None:
         """List all keys, in small pages."""
@@ -250,15 +328,22 @@ class _Client:
         started_s = self._clients.now_s()
         operation = self._notes.history.start(self._name, key, kind, write_id, started_s)
 
+        version_ids: list[str] = []
+
         def put() -> None:
-            self._s3.put_object(
+            answer = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=key,
                 Body=body,
                 **condition,  # type: ignore[arg-type]
             )
+            version_ids.append(answer.get("VersionId", ""))
 
         self._settle("PutObject", operation, put)
+        if self._keeps_versions and operation.answer is Answer.DONE:
+            self._notes.versions.writes.append(
+                VersionWrite(key, version_ids[0], write_id, started_s, operation.ended_s)
+            )
 
     def _delete(self, key: str) -> None:
         started_s = self._clients.now_s()

@@ -102,6 +102,13 @@ class Recording:
         return dict(sorted(found.items()))
 
     @property
+    def error_count(self) -> int:
+        """Of all requests so far."""
+        return sum(
+            found.errors.total() for second in self.by_second.values() for found in second.values()
+        )
+
+    @property
     def seconds(self) -> range:
         """From the first to the last second in which something ended."""
         if not self.by_second:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Throughput: TypeAlias = "Callable[[int, int], float]"
+"""How many requests succeeded a second, from one whole second of the run to another."""
+
+REPORT_LAG_S = 1.0
+"""So late workers may tell what they have seen."""
 
 
 class Shape(Protocol):
@@ -18,8 +27,8 @@ class Shape(Protocol):
     def users_at(self, run_time_s: float) -> int | None:
         """How many users there shall be; None when the run is over."""
 
-    def observe(self, run_time_s: float, throughput: float) -> None:
-        """Hear how many requests succeeded a second, lately."""
+    def observe(self, throughput: Throughput) -> None:
+        """Hear, again and again, how many requests have succeeded so far."""
 
 
 class ShapeName(StrEnum):
@@ -36,6 +45,7 @@ _WARM_UP_SHARE = 0.1
 _WARM_UP_S_MAX = 10.0
 _SPIKE_FACTOR = 5
 _SOAK_S_MIN = 3600
+_STEP_S_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class Steady:
         """The same."""
         return self.users if run_time_s < self.duration_s else None
 
-    def observe(self, run_time_s: float, throughput: float) -> None:
+    def observe(self, throughput: Throughput) -> None:
         """Nothing follows from it."""
 
 
@@ -76,7 +86,7 @@ class Ramp:
             return None
         return max(1, math.ceil(self.users * run_time_s / self.duration_s))
 
-    def observe(self, run_time_s: float, throughput: float) -> None:
+    def observe(self, throughput: Throughput) -> None:
         """Nothing follows from it."""
 
 
@@ -99,7 +109,7 @@ class Spike:
         is_spike = self.duration_s / 3 <= run_time_s < 2 * self.duration_s / 3
         return self.users * (_SPIKE_FACTOR if is_spike else 1)
 
-    def observe(self, run_time_s: float, throughput: float) -> None:
+    def observe(self, throughput: Throughput) -> None:
         """Nothing follows from it."""
 
 
@@ -118,7 +128,7 @@ class Knee:
 
     Attributes:
         users_max: Where the search ends in any case.
-        step_s: How long each number of users is tried; its first half settles.
+        step_s: How long each number of users is tried; its first half settles and doesn't count.
     """
 
     users_max: int
@@ -128,7 +138,7 @@ class Knee:
     steps: list[Step] = field(default_factory=list)
     _users: int = 1
     _started_s: float = 0.0
-    _throughputs: list[float] = field(default_factory=list)
+    _throughput: Throughput | None = None
     _is_over: bool = False
 
     @property
@@ -150,15 +160,15 @@ class Knee:
             self._end_step(run_time_s)
         return None if self._is_over else self._users
 
-    def observe(self, run_time_s: float, throughput: float) -> None:
-        """What comes in the second half of a step counts."""
-        if run_time_s - self._started_s >= self.step_s / 2:
-            self._throughputs.append(throughput)
+    def observe(self, throughput: Throughput) -> None:
+        """Keep it for the end of the step."""
+        self._throughput = throughput
 
     def _end_step(self, run_time_s: float) -> None:
-        mean = sum(self._throughputs) / len(self._throughputs) if self._throughputs else 0.0
-        self.steps.append(Step(self._users, mean))
-        self._throughputs = []
+        first_s = math.ceil(self._started_s + self.step_s / 2)
+        last_s = max(first_s + 1, math.floor(run_time_s - REPORT_LAG_S))
+        throughput = self._throughput(first_s, last_s) if self._throughput else 0.0
+        self.steps.append(Step(self._users, throughput))
         self._started_s = run_time_s
         self._is_over = self._users >= self.users_max or self._has_stalled()
         self._users = min(self.users_max, max(self._users + 1, int(self._users * self.growth)))
@@ -177,7 +187,8 @@ def make_shape(name: ShapeName, users: int, duration_s: float) -> Shape:
     Args:
         name: Which.
         users: Of a spike, outside of it; of a knee, where the search ends.
-        duration_s: Of the run; of a knee, of a step. A soak lasts an hour at least.
+        duration_s: Of the run; of a knee, of a step. A soak lasts an hour at least, a step of a
+            knee five seconds.
     """
     match name:
         case ShapeName.STEADY:
@@ -189,4 +200,4 @@ def make_shape(name: ShapeName, users: int, duration_s: float) -> Shape:
         case ShapeName.SPIKE:
             return Spike(users, duration_s)
         case ShapeName.KNEE:
-            return Knee(users, duration_s)
+            return Knee(users, max(duration_s, _STEP_S_MIN))

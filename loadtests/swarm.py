@@ -6,6 +6,7 @@ imported only by a command that runs one, before it opens any connection.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from locust.env import Environment
 from loadtests.errors import LoadTestError
 from loadtests.plan import Plan
 from loadtests.recording import Recording
+from loadtests.shapes import REPORT_LAG_S
 from loadtests.users import PROFILES
 from loadtests.work import MESSAGE_KEY
 from rucket_platform.substrates.ports import find_free
@@ -120,18 +122,21 @@ class _Course:
         adaptor.runner = self._runner
         self._runner.start_shape()
         users: list[tuple[float, int]] = []
+
+        def throughput(first_s: int, last_s: int) -> float:
+            found = self._recording.totals(offset_s + first_s, offset_s + last_s)
+            return sum(one.latency.count for one in found.values()) / (last_s - first_s)
+
         while not adaptor.is_over:
             gevent.sleep(_POLL_S)
             self._check_workers()
             run_time_s = time.monotonic() - start_s
             users.append((round(run_time_s, 1), self._runner.user_count))
-            lately = self._recording.totals(
-                offset_s + run_time_s - _LOOK_BACK_S - 1, offset_s + run_time_s - 1
-            )
-            throughput = sum(found.latency.count for found in lately.values()) / _LOOK_BACK_S
-            errors = sum(found.errors.total() for found in lately.values())
-            self._shape.observe(run_time_s, throughput)
-            show(f"{self._runner.user_count} users, {throughput:,.0f}/s, {errors} errors")
+            until_s = math.floor(run_time_s - REPORT_LAG_S)
+            lately = throughput(until_s - _LOOK_BACK_S, until_s)
+            errors = self._recording.error_count
+            self._shape.observe(throughput)
+            show(f"{self._runner.user_count} users, {lately:,.0f}/s, {errors} errors")
         duration_s = time.monotonic() - start_s
         self._runner.stop()
         gevent.sleep(2 * _POLL_S)

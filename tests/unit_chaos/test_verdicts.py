@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from chaos.faults import Unreachable
-from chaos.scenario import Hypothesis, Planned, Scenario
+from chaos.scenario import Hypothesis, Load, Planned, Scenario
 from chaos.verdicts import judge
 from chaos.workload import Notes, body_of, write_id_of
 from rucket_platform.histories.availability import Attempt
 from rucket_platform.histories.history import Answer, Kind
 from rucket_platform.histories.listing import Listing
+from rucket_platform.histories.versions import VersionWrite
 
 KEY = "k/00"
 HEALED_S = 10.0
@@ -133,6 +135,17 @@ def test_without_contention_nothing_is_proved_and_that_is_told() -> None:
     for operation in notes.history.operations:
         operation.ended_s = min(operation.ended_s, operation.started_s + 0.01)
     assert "enough work" in broken(notes)
+
+
+def test_versions_are_judged_where_they_are_kept() -> None:
+    """One that was acknowledged, and isn't listed at the end, is lost."""
+    kept = replace(SCENARIO, load=Load(keeps_versions=True))
+    notes = good_notes()
+    notes.versions.writes.append(VersionWrite(KEY, "v1", "w/1", 1, 1.5))
+    (verdict,) = (v for v in judge(kept, notes, HEALED_S) if v.promise == "kept versions")
+    assert "acknowledged, but isn't listed" in verdict.problems[0]
+    notes.versions.listed[KEY] = ["v1"]
+    assert all(verdict.kept for verdict in judge(kept, notes, HEALED_S))
 
 
 @pytest.mark.parametrize("size_bytes", [0, 20, 100, 9_000, 100_000])

@@ -31,12 +31,17 @@ def test_a_spike_has_five_times_as_many_in_the_middle_third() -> None:
     ]
 
 
+def steadily(throughput: float) -> Callable[[int, int], float]:
+    """The same, whenever it is asked for."""
+    return lambda *_: throughput
+
+
 def search(throughput_of: Callable[[int], float], users_max: int = 500) -> Knee:
     """Run a search for the knee of a server whose throughput is known."""
     knee = Knee(users_max, step_s=10)
     at_s = 0.0
     while (users := knee.users_at(at_s)) is not None:
-        knee.observe(at_s, throughput_of(users))
+        knee.observe(steadily(throughput_of(users)))
         at_s += 0.5
     return knee
 
@@ -67,11 +72,17 @@ def test_a_server_that_is_never_busy_is_tried_up_to_the_limit() -> None:
 def test_the_first_half_of_a_step_settles_and_does_not_count() -> None:
     """New users aren't at full speed yet."""
     knee = Knee(1, step_s=10)
-    for at_s in range(10):
+    asked: list[tuple[int, int]] = []
+
+    def throughput(first_s: int, last_s: int) -> float:
+        asked.append((first_s, last_s))
+        return 100.0
+
+    for at_s in range(11):
         knee.users_at(at_s)
-        knee.observe(at_s, 5.0 if at_s < 5 else 100.0)
-    knee.users_at(10)
+        knee.observe(throughput)
     assert [step.throughput for step in knee.steps] == [100.0]
+    assert asked == [(5, 9)]
 
 
 @pytest.mark.parametrize("name", list(ShapeName))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadtests.outcome import FILE_NAME, to_json
-from loadtests.recording import Operation, duration_ms_of
+from loadtests.recording import Operation
 from loadtests.samples import cpu_cores, rates
 from rucket_platform.reports.content import (
     Case,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _MIB = 1024 * 1024
 _PERCENTILES = (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
 _WRONG_SHOWN = 50
+_COLUMNS_MAX = 40
 _FSYNC = "rucket_wal_fsync_duration_seconds"
 
 
@@ -241,7 +242,7 @@ def _knee(outcome: Outcome) -> Section:
 def _histograms(outcome: Outcome) -> Section:
     charts = []
     for name, found in outcome.operations().items():
-        counts = sorted(found.latency.counts.items())
+        columns = found.latency.columns(_COLUMNS_MAX)
         charts.append(
             Chart(
                 name,
@@ -250,11 +251,12 @@ def _histograms(outcome: Outcome) -> Section:
                 (
                     Series(
                         name,
-                        tuple(round(duration_ms_of(bucket), 3) for bucket, _ in counts),
-                        tuple(float(count) for _, count in counts),
+                        tuple(round(start_ms, 3) for start_ms, _ in columns),
+                        tuple(float(count) for _, count in columns),
                         Drawing.STEPS,
                     ),
                 ),
+                is_x_logarithmic=True,
                 height_px=220,
             )
         )

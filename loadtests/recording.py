@@ -22,6 +22,11 @@ def bucket_of(duration_ms: float) -> int:
     return int(math.log(max(duration_ms * _US_PER_MS, 1.0)) * _BUCKETS_PER_E_FOLD)
 
 
+def start_ms_of(bucket: int) -> float:
+    """Where a bucket begins, and the one before it ends."""
+    return math.exp(bucket / _BUCKETS_PER_E_FOLD) / _US_PER_MS
+
+
 def duration_ms_of(bucket: int) -> float:
     """The middle of a bucket."""
     return math.exp((bucket + 0.5) / _BUCKETS_PER_E_FOLD) / _US_PER_MS
@@ -47,6 +52,23 @@ class Histogram:
             if seen >= wanted:
                 return duration_ms_of(bucket)
         return None
+
+    def columns(self, count_max: int) -> list[tuple[float, int]]:
+        """As few columns that are as wide as one another on a logarithmic axis: where each begins,
+        in ms, and its height. Empty ones are there as well; the last one, empty, is the end.
+        """
+        if not self.counts:
+            return []
+        first, last = min(self.counts), max(self.counts)
+        width = -(-(last - first + 1) // count_max)
+        heights = Counter[int]()
+        for bucket, count in self.counts.items():
+            heights[(bucket - first) // width] += count
+        count_of_columns = (last - first) // width + 1
+        return [
+            (start_ms_of(first + number * width), heights[number])
+            for number in range(count_of_columns + 1)
+        ]
 
 
 @dataclass(slots=True)

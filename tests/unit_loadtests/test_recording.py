@@ -78,3 +78,16 @@ def test_a_body_has_its_size_and_differs_from_every_other(size_bytes: int) -> No
     assert difference(body, body + b"x") == (
         f"{size_bytes + 1} bytes instead of {size_bytes}, different from byte {size_bytes} on"
     )
+
+
+def test_columns_of_a_histogram_are_few_and_leave_no_gap_out() -> None:
+    """What lies between two peaks is drawn as nothing, not left out; the last column is the end."""
+    recording = Recording()
+    for duration_ms in (1.0, 1.0, 1000.0):
+        recording.note(0, "GetObject", duration_ms, 0, "")
+    columns = recording.totals()["GetObject"].latency.columns(10)
+    assert [height for _, height in columns] == [2, *[0] * (len(columns) - 3), 1, 0]
+    assert len(columns) <= 11
+    assert columns[0][0] == pytest.approx(1, rel=0.03)
+    assert columns[-1][0] >= 1000
+    assert Histogram().columns(10) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -11,6 +12,8 @@ from plotly.offline import get_plotlyjs
 from rucket_platform.reports.content import Drawing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rucket_platform.reports.content import Band, Chart, Series
 
 # Colours that can be told apart with any kind of colour vision, on white and on black (Okabe, Ito).
@@ -22,6 +25,7 @@ _BAND = "rgba(213,94,0,0.14)"
 _NAMES_BELOW_MAX = 6
 _BAR_HEIGHT_PX = 22
 _MARGINS_PX = 90
+_DECADES_WITH_DIGITS_MAX = 3
 
 
 def script() -> str:
@@ -51,13 +55,16 @@ def drawn(chart: Chart) -> str:
         barmode="group",
         legend={"orientation": "h", "y": -0.25, "yref": "paper", "x": 0},
         showlegend=len(chart.series) > 1,
-        xaxis={**axis, "title": {"text": chart.x_title}},
+        xaxis={
+            **axis,
+            "title": {"text": chart.x_title},
+            **_scale([x for series in chart.series for x in series.x], chart.is_x_logarithmic),
+        },
         yaxis={
             **axis,
             "title": {"text": chart.y_title},
-            "type": "log" if chart.is_y_logarithmic else "linear",
             "rangemode": "normal" if chart.is_y_logarithmic else "tozero",
-            "dtick": 1 if chart.is_y_logarithmic else None,
+            **_scale([y for series in chart.series for y in series.y], chart.is_y_logarithmic),
         },
     )
     if lies:
@@ -71,6 +78,22 @@ def drawn(chart: Chart) -> str:
         config={"responsive": True, "displayModeBar": False},
     )
     return html
+
+
+def _scale(
+    values: Sequence[float | str | None],
+    is_logarithmic: bool,  # noqa: FBT001 -- what it is about
+) -> dict[str, object]:
+    """A logarithmic axis has values that can be read off, however short it is: 1, 2 and 5, or
+    powers of ten alone if those are enough.
+    """
+    known = [value for value in values if isinstance(value, int | float) and value > 0]
+    if not is_logarithmic or not known:
+        return {}
+    decades = range(math.floor(math.log10(min(known))), math.ceil(math.log10(max(known))) + 1)
+    digits = (1,) if len(decades) > _DECADES_WITH_DIGITS_MAX else (1, 2, 5)
+    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def _names(chart: Chart) -> list[str]:

@@ -82,6 +82,7 @@ class Chart:
 
     Attributes:
         is_y_logarithmic: For latencies, whose tail is what matters.
+        is_x_logarithmic: For their distribution.
         height_px: On every screen; the width is the screen's.
     """
 
@@ -91,6 +92,7 @@ class Chart:
     series: tuple[Series, ...]
     bands: tuple[Band, ...] = ()
     is_y_logarithmic: bool = False
+    is_x_logarithmic: bool = False
     height_px: int = 320
 
 

@@ -34,14 +34,13 @@ from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.store.backup_manifest import (
     MANIFEST_NAME,
     BackupManifest,
-    read_file,
     read_manifest,
-    replace_file,
     write_manifest,
 )
 from rucket.store.blobs.file_blobs import FileBlobs, FileBlobWriter
 from rucket.store.checkpoints.files import read_checkpoint, write_checkpoint
 from rucket.store.index.sqlite_index import SqliteIndexReader
+from rucket.store.small_documents import read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -285,7 +284,7 @@ def small_files(disk: Disk, data_dir: str) -> list[str]:
 
 def _read_files(disk: Disk, data_dir: str) -> dict[str, bytes]:
     names = small_files(disk, data_dir)
-    return {name: read_file(disk, posixpath.join(data_dir, name)) for name in names}
+    return {name: read_small_file(disk, posixpath.join(data_dir, name)) for name in names}
 
 
 def _write_files(disk: Disk, directory: str, files: Mapping[str, bytes]) -> dict[str, int]:
@@ -294,7 +293,7 @@ def _write_files(disk: Disk, directory: str, files: Mapping[str, bytes]) -> dict
     for name, data in files.items():
         path = posixpath.join(directory, FILES, name)
         disk.make_directory(posixpath.dirname(path))
-        replace_file(disk, path, data)
+        replace_small_file(disk, path, data)
         checks[name] = crc32c(data)
     return checks
 

@@ -13,14 +13,12 @@ The file is replaced as a whole; a crash leaves the one or the other.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import posixpath
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rucket.model.crc32c import crc32c
-from rucket.model.errors import ConfigurationError, CorruptionError, UnknownFormatError
+from rucket.model.errors import ConfigurationError, CorruptionError
+from rucket.store.small_documents import DocumentFormat, read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from rucket.service.encryption.key_ring import KeyRing
 
 KEY_REGISTER_FORMAT_VERSION: Final = 1
+_FORMAT: Final = DocumentFormat(KEY_REGISTER_FORMAT_VERSION, "keys")
 _ID_LENGTH: Final = 16
 
 
@@ -47,13 +46,7 @@ class RegisteredKey:
 
 def encode_register(keys: Sequence[RegisteredKey]) -> bytes:
     """The content of the file."""
-    fields = [asdict(key) for key in keys]
-    document = {
-        "format_version": KEY_REGISTER_FORMAT_VERSION,
-        "check": _check(fields),
-        "keys": fields,
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return _FORMAT.encode([asdict(key) for key in keys])
 
 
 def decode_register(text: bytes, name: str) -> tuple[RegisteredKey, ...]:
@@ -63,24 +56,16 @@ def decode_register(text: bytes, name: str) -> tuple[RegisteredKey, ...]:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    try:
-        document = json.loads(text)
-        format_version = int(document["format_version"])
-        if format_version != KEY_REGISTER_FORMAT_VERSION:
-            raise UnknownFormatError(name, format_version, KEY_REGISTER_FORMAT_VERSION)
-        fields = document["keys"]
-        if document["check"] != _check(fields):
-            raise CorruptionError(name, "its check doesn't fit")
-        keys = tuple(RegisteredKey(str(key["id"]), int(key["since_ms"])) for key in fields)
-        if any(len(bytes.fromhex(key.id)) * 2 != _ID_LENGTH for key in keys):
-            raise CorruptionError(name, "an id isn't one")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
+    keys = _FORMAT.decode(text, name, _interpret)
+    if any(len(bytes.fromhex(key.id)) * 2 != _ID_LENGTH for key in keys):
+        raise CorruptionError(name, "an id isn't one")
     return keys
 
 
-def _check(fields: object) -> int:
-    return crc32c(json.dumps(fields, sort_keys=True).encode())
+def _interpret(fields: list[dict[str, Any]]) -> tuple[RegisteredKey, ...]:
+    return tuple(
+        RegisteredKey(bytes.fromhex(key["id"]).hex(), int(key["since_ms"])) for key in fields
+    )
 
 
 class KeyRegister:
@@ -98,13 +83,9 @@ class KeyRegister:
             DeviceError: it can't be read.
         """
         try:
-            file = self._disk.open(self._path)
+            return decode_register(read_small_file(self._disk, self._path), self._path)
         except FileNotFoundError:
             return ()
-        try:
-            return decode_register(file.read_at(0, file.size_bytes()), self._path)
-        finally:
-            file.close()
 
     def check(self, ring: KeyRing | None) -> None:
         """Returns if every key that is needed is there.
@@ -143,16 +124,5 @@ class KeyRegister:
         self._write([key for key in self.read() if key.id not in gone])
 
     def _write(self, keys: Sequence[RegisteredKey]) -> None:
-        directory = posixpath.dirname(self._path)
-        self._disk.make_directory(directory)
-        unfinished = self._path + ".new"
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove(unfinished)
-        file = self._disk.create(unfinished)
-        try:
-            file.write_at(0, [encode_register(keys)])
-            file.sync_data()
-        finally:
-            file.close()
-        self._disk.rename(unfinished, self._path)
-        self._disk.sync_directory(directory)
+        self._disk.make_directory(posixpath.dirname(self._path))
+        replace_small_file(self._disk, self._path, encode_register(keys))

@@ -31,14 +31,13 @@ from rucket.state.rows import applied_position
 from rucket.store.backup_manifest import (
     MANIFEST_NAME,
     BackupManifest,
-    read_file,
     read_manifest,
-    replace_file,
 )
 from rucket.store.blobs.file_blobs import FileBlobs
 from rucket.store.checkpoints.files import look_at_checkpoint, verify_checkpoint, write_checkpoint
 from rucket.store.index.sqlite_index import SqliteIndex
 from rucket.store.rebuilding import load_checkpoint
+from rucket.store.small_documents import read_small_file, replace_small_file
 from rucket.store.wal.beginning import begin_log
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def restore(source: Path, data_dir: Path, progress: Progress) -> BackupManifest:
         for name in (*(name for name in manifest.files if name != IDENTITY), IDENTITY):
             path = posixpath.join(str(data_dir), name)
             disk.make_directory(posixpath.dirname(path))
-            replace_file(disk, path, _small_file(disk, source, manifest, name))
+            replace_small_file(disk, path, _small_file(disk, source, manifest, name))
     finally:
         os.close(lock_descriptor)
     return manifest
@@ -93,7 +92,7 @@ def restore(source: Path, data_dir: Path, progress: Progress) -> BackupManifest:
 def _small_file(disk: Disk, source: Path, manifest: BackupManifest, name: str) -> bytes:
     path = posixpath.join(str(source), FILES, name)
     try:
-        data = read_file(disk, path)
+        data = read_small_file(disk, path)
     except FileNotFoundError as error:
         raise CorruptionError(path, "it is missing") from error
     if crc32c(data) != manifest.files[name]:

@@ -7,19 +7,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import posixpath
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from rucket.model.crc32c import crc32c
-from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.store.small_documents import DocumentFormat, read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from rucket.ports.disk import Disk
 
 BACKUP_FORMAT_VERSION: Final = 1
+_FORMAT: Final = DocumentFormat(BACKUP_FORMAT_VERSION, "backup")
 MANIFEST_NAME: Final = "manifest.json"
 
 
@@ -49,13 +47,7 @@ class BackupManifest:
 
 def encode_manifest(manifest: BackupManifest) -> bytes:
     """The content of the file."""
-    fields = asdict(manifest)
-    document = {
-        "format_version": BACKUP_FORMAT_VERSION,
-        "check": _check(fields),
-        "backup": fields,
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return _FORMAT.encode(asdict(manifest))
 
 
 def decode_manifest(text: bytes, name: str) -> BackupManifest:
@@ -65,21 +57,7 @@ def decode_manifest(text: bytes, name: str) -> BackupManifest:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    try:
-        document = json.loads(text)
-        format_version = int(document["format_version"])
-        if format_version != BACKUP_FORMAT_VERSION:
-            raise UnknownFormatError(name, format_version, BACKUP_FORMAT_VERSION)
-        fields = document["backup"]
-        if document["check"] != _check(fields):
-            raise CorruptionError(name, "its check doesn't fit")
-        return BackupManifest(**fields)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
-
-
-def _check(fields: object) -> int:
-    return crc32c(json.dumps(fields, sort_keys=True).encode())
+    return _FORMAT.decode(text, name, lambda fields: BackupManifest(**fields))
 
 
 def read_manifest(disk: Disk, directory: str) -> BackupManifest:
@@ -90,33 +68,9 @@ def read_manifest(disk: Disk, directory: str) -> BackupManifest:
         CorruptionError, UnknownFormatError: as `decode_manifest`.
     """
     path = posixpath.join(directory, MANIFEST_NAME)
-    return decode_manifest(read_file(disk, path), path)
+    return decode_manifest(read_small_file(disk, path), path)
 
 
 def write_manifest(disk: Disk, directory: str, manifest: BackupManifest) -> None:
     """Replaces the manifest: from now on the backup is this one. Durable on return."""
-    replace_file(disk, posixpath.join(directory, MANIFEST_NAME), encode_manifest(manifest))
-
-
-def read_file(disk: Disk, path: str) -> bytes:
-    """All of a small file."""
-    file = disk.open(path)
-    try:
-        return file.read_at(0, file.size_bytes())
-    finally:
-        file.close()
-
-
-def replace_file(disk: Disk, path: str, data: bytes) -> None:
-    """Writes a small file; a crash leaves the old one or the new one. Durable on return."""
-    unfinished = path + ".new"
-    with contextlib.suppress(FileNotFoundError):
-        disk.remove(unfinished)
-    file = disk.create(unfinished)
-    try:
-        file.write_at(0, [data])
-        file.sync_data()
-    finally:
-        file.close()
-    disk.rename(unfinished, path)
-    disk.sync_directory(posixpath.dirname(path))
+    replace_small_file(disk, posixpath.join(directory, MANIFEST_NAME), encode_manifest(manifest))

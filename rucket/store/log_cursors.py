@@ -10,33 +10,26 @@ log, which keeps what a consumer hasn't read.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import posixpath
 from typing import TYPE_CHECKING, Protocol
 
-from rucket.model.crc32c import crc32c
 from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.store.small_documents import DocumentFormat, read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from rucket.ports.disk import Disk
 
 LOG_CURSOR_FORMAT_VERSION = 1
+_FORMAT = DocumentFormat(LOG_CURSOR_FORMAT_VERSION, "cursor")
 _SUFFIX = ".json"
-_UNFINISHED_SUFFIX = ".new"
 
 _logger = logging.getLogger(__name__)
 
 
 def encode_log_cursor(position: int) -> bytes:
     """The content of the file."""
-    fields = {"position": position}
-    document = {
-        "format_version": LOG_CURSOR_FORMAT_VERSION,
-        "check": _check(fields),
-        "cursor": fields,
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return _FORMAT.encode({"position": position})
 
 
 def decode_log_cursor(text: bytes, name: str) -> int:
@@ -46,21 +39,7 @@ def decode_log_cursor(text: bytes, name: str) -> int:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    try:
-        document = json.loads(text)
-        format_version = int(document["format_version"])
-        if format_version != LOG_CURSOR_FORMAT_VERSION:
-            raise UnknownFormatError(name, format_version, LOG_CURSOR_FORMAT_VERSION)
-        fields = document["cursor"]
-        if document["check"] != _check(fields):
-            raise CorruptionError(name, "its check doesn't fit")
-        return int(fields["position"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
-
-
-def _check(fields: object) -> int:
-    return crc32c(json.dumps(fields, sort_keys=True).encode())
+    return _FORMAT.decode(text, name, lambda fields: int(fields["position"]))
 
 
 class LogCursors:
@@ -87,13 +66,9 @@ class LogCursors:
         """
         path = self._path(name)
         try:
-            file = self._disk.open(path)
+            return decode_log_cursor(read_small_file(self._disk, path), path)
         except FileNotFoundError:
             return None
-        try:
-            return decode_log_cursor(file.read_at(0, file.size_bytes()), path)
-        finally:
-            file.close()
 
     def save(self, name: str, position: int) -> None:
         """Moves the cursor; durable on return. A crash leaves it here or there.
@@ -102,18 +77,7 @@ class LogCursors:
             StorageFullError, DeviceError: it can't be written; the old one is still there.
         """
         self._disk.make_directory(self._directory)
-        path = self._path(name)
-        unfinished = path + _UNFINISHED_SUFFIX
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove(unfinished)
-        file = self._disk.create(unfinished)
-        try:
-            file.write_at(0, [encode_log_cursor(position)])
-            file.sync_data()
-        finally:
-            file.close()
-        self._disk.rename(unfinished, path)
-        self._disk.sync_directory(self._directory)
+        replace_small_file(self._disk, self._path(name), encode_log_cursor(position))
 
     def remove(self, name: str) -> None:
         """Forgets a consumer that is no more; harmless where there is none."""

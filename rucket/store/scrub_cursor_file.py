@@ -9,19 +9,17 @@ It is a note and no promise: a scrubber without it begins a new cycle.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rucket.model.crc32c import crc32c
-from rucket.model.errors import CorruptionError, UnknownFormatError
 from rucket.model.scrub_cursor import ScrubCursor, ScrubStage
+from rucket.store.small_documents import DocumentFormat, read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from rucket.ports.disk import Disk
 
 SCRUB_CURSOR_FORMAT_VERSION = 1
+_FORMAT = DocumentFormat(SCRUB_CURSOR_FORMAT_VERSION, "cursor")
 
 
 def encode_cursor(cursor: ScrubCursor) -> bytes:
@@ -35,12 +33,7 @@ def encode_cursor(cursor: ScrubCursor) -> bytes:
         "error_count": cursor.error_count,
         "last_completed_ms": cursor.last_completed_ms,
     }
-    document = {
-        "format_version": SCRUB_CURSOR_FORMAT_VERSION,
-        "check": _check(fields),
-        "cursor": fields,
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return _FORMAT.encode(fields)
 
 
 def decode_cursor(text: bytes, name: str) -> ScrubCursor:
@@ -50,29 +43,19 @@ def decode_cursor(text: bytes, name: str) -> ScrubCursor:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    try:
-        document = json.loads(text)
-        format_version = int(document["format_version"])
-        if format_version != SCRUB_CURSOR_FORMAT_VERSION:
-            raise UnknownFormatError(name, format_version, SCRUB_CURSOR_FORMAT_VERSION)
-        fields = document["cursor"]
-        if document["check"] != _check(fields):
-            raise CorruptionError(name, "its check doesn't fit")
-        return ScrubCursor(
-            cycle_started_ms=int(fields["cycle_started_ms"]),
-            stage=ScrubStage(fields["stage"]),
-            table=int(fields["table"]),
-            position=bytes.fromhex(fields["position"]),
-            offset_bytes=int(fields["offset_bytes"]),
-            error_count=int(fields["error_count"]),
-            last_completed_ms=int(fields["last_completed_ms"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
+    return _FORMAT.decode(text, name, _interpret)
 
 
-def _check(fields: object) -> int:
-    return crc32c(json.dumps(fields, sort_keys=True).encode())
+def _interpret(fields: dict[str, Any]) -> ScrubCursor:
+    return ScrubCursor(
+        cycle_started_ms=int(fields["cycle_started_ms"]),
+        stage=ScrubStage(fields["stage"]),
+        table=int(fields["table"]),
+        position=bytes.fromhex(fields["position"]),
+        offset_bytes=int(fields["offset_bytes"]),
+        error_count=int(fields["error_count"]),
+        last_completed_ms=int(fields["last_completed_ms"]),
+    )
 
 
 class ScrubCursorFile:
@@ -90,13 +73,9 @@ class ScrubCursorFile:
             DeviceError: it can't be read.
         """
         try:
-            file = self._disk.open(self._path)
+            return decode_cursor(read_small_file(self._disk, self._path), self._path)
         except FileNotFoundError:
             return None
-        try:
-            return decode_cursor(file.read_at(0, file.size_bytes()), self._path)
-        finally:
-            file.close()
 
     def save(self, cursor: ScrubCursor) -> None:
         """Replaces what is there; a crash leaves the one or the other.
@@ -104,16 +83,5 @@ class ScrubCursorFile:
         Raises:
             StorageFullError, DeviceError: it can't be written; what was there still is.
         """
-        directory = posixpath.dirname(self._path)
-        self._disk.make_directory(directory)
-        unfinished = self._path + ".new"
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove(unfinished)
-        file = self._disk.create(unfinished)
-        try:
-            file.write_at(0, [encode_cursor(cursor)])
-            file.sync_data()
-        finally:
-            file.close()
-        self._disk.rename(unfinished, self._path)
-        self._disk.sync_directory(directory)
+        self._disk.make_directory(posixpath.dirname(self._path))
+        replace_small_file(self._disk, self._path, encode_cursor(cursor))

@@ -44,6 +44,7 @@ from rucket.store.blobs.device_records import (
     encode_identity,
     encode_registry,
 )
+from rucket.store.small_documents import read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,7 +102,7 @@ def read_registry(disk: Disk, places: DevicePlaces) -> tuple[KnownDevice, ...]:
         CorruptionError, UnknownFormatError: it isn't what was written.
     """
     try:
-        text = _read(disk, places.registry)
+        text = read_small_file(disk, places.registry)
     except FileNotFoundError:
         return (KnownDevice(0, "", places.default_device),)
     return tuple(
@@ -118,7 +119,7 @@ def read_identity(disk: Disk, path: str) -> DeviceIdentity:
         CorruptionError, UnknownFormatError: it isn't what was written.
         DeviceError: it can't be read.
     """
-    return decode_identity(_read(disk, path), path)
+    return decode_identity(read_small_file(disk, path), path)
 
 
 def prepare_devices(
@@ -316,12 +317,7 @@ class _Preparation:
                 for device in devices
             )
         )
-        unfinished = self._places.registry + ".new"
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.remove(unfinished)
-        self._write_new(unfinished, text)
-        self._disk.rename(unfinished, self._places.registry)
-        self._disk.sync_directory(posixpath.dirname(self._places.registry))
+        replace_small_file(self._disk, self._places.registry, text)
 
     def _write_new(self, path: str, content: bytes) -> None:
         """Makes a file that is there whole, durably, or not at all."""
@@ -334,11 +330,3 @@ class _Preparation:
         finally:
             file.close()
         self._disk.sync_directory(directory)
-
-
-def _read(disk: Disk, path: str) -> bytes:
-    file = disk.open(path)
-    try:
-        return file.read_at(0, file.size_bytes())
-    finally:
-        file.close()

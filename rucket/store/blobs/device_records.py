@@ -13,14 +13,13 @@ that was given out is never given to another device.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
-from rucket.model.crc32c import crc32c
-from rucket.model.errors import CorruptionError, UnknownFormatError
+from rucket.store.small_documents import DocumentFormat
 
 DEVICE_FORMAT_VERSION: Final = 1
+_FORMAT: Final = DocumentFormat(DEVICE_FORMAT_VERSION, "content")
 IDENTITY_NAME: Final = "device.json"
 
 
@@ -54,7 +53,7 @@ class KnownDevice:
 
 def encode_identity(identity: DeviceIdentity) -> bytes:
     """The content of the file on the device."""
-    return _encode(asdict(identity))
+    return _FORMAT.encode(asdict(identity))
 
 
 def decode_identity(text: bytes, name: str) -> DeviceIdentity:
@@ -64,18 +63,18 @@ def decode_identity(text: bytes, name: str) -> DeviceIdentity:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    fields = _decode(text, name)
-    try:
-        return DeviceIdentity(
+    return _FORMAT.decode(
+        text,
+        name,
+        lambda fields: DeviceIdentity(
             str(fields["node_id"]), str(fields["device_id"]), int(fields["number"])
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
+        ),
+    )
 
 
 def encode_registry(devices: tuple[KnownDevice, ...]) -> bytes:
     """The content of the file in the data directory."""
-    return _encode({"devices": [asdict(device) for device in devices]})
+    return _FORMAT.encode({"devices": [asdict(device) for device in devices]})
 
 
 def decode_registry(text: bytes, name: str) -> tuple[KnownDevice, ...]:
@@ -85,40 +84,11 @@ def decode_registry(text: bytes, name: str) -> tuple[KnownDevice, ...]:
         CorruptionError: it isn't what was written.
         UnknownFormatError: a newer Rucket wrote it.
     """
-    fields = _decode(text, name)
-    try:
-        return tuple(
+    return _FORMAT.decode(
+        text,
+        name,
+        lambda fields: tuple(
             KnownDevice(int(device["number"]), str(device["device_id"]), str(device["path"]))
             for device in fields["devices"]
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
-
-
-def _encode(content: dict[str, Any]) -> bytes:
-    document = {
-        "format_version": DEVICE_FORMAT_VERSION,
-        "check": _check(content),
-        "content": content,
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
-
-
-def _decode(text: bytes, name: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-        format_version = int(document["format_version"])
-        if format_version != DEVICE_FORMAT_VERSION:
-            raise UnknownFormatError(name, format_version, DEVICE_FORMAT_VERSION)
-        content = document["content"]
-        if document["check"] != _check(content):
-            raise CorruptionError(name, "its check doesn't fit")
-        if not isinstance(content, dict):
-            raise CorruptionError(name, "it isn't what was written")
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptionError(name, "it isn't what was written") from error
-    return content
-
-
-def _check(content: object) -> int:
-    return crc32c(json.dumps(content, sort_keys=True).encode())
+        ),
+    )

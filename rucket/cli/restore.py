@@ -16,7 +16,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _HELP: Final = """Make a data directory of a backup.
 
-The data directory has to be empty. Every byte of the backup that is used is verified. No server
+The data directory has to be empty. Devices that the node had, and that storage.devices names at the
+same paths, get the blobs that they had, and have to be empty, too; all other blobs go to the data
+directory. Every byte of the backup that is used is verified. No server
 starts on a directory into which a backup was not restored to the end.
 """
 
@@ -36,7 +38,12 @@ def restore(
     settings = load_settings(config, {"storage": {"data_dir": data_dir}})
     configure_logging("warning", pretty=True, process="restore")
     with ProgressBars() as bars:
-        manifest = restore_backup(source, settings.storage.data_dir, bars.show)
+        manifest = restore_backup(
+            source,
+            settings.storage.data_dir,
+            bars.show,
+            [str(device.path) for device in settings.storage.devices],
+        )
     typer.echo(
         f"{settings.storage.data_dir} shows record {manifest.position}, with "
         f"{manifest.blob_count} blobs: start the server"

@@ -5,6 +5,7 @@
     manifest.json               written last; says what belongs to the backup
     checkpoints/POSITION.ckpt   the rows
     blobs/                      the blobs that the rows name, a file each, verified while copied
+    devices.json                what devices the node has
     files/                      rucket.json and keys/
     LOCK                        locked while a backup is made into it
 
@@ -22,12 +23,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from rucket.daemon.backup_files import (
+    DEVICES,
+    FILES,
+    read_devices,
+    read_node_files,
+    settle_small_files,
+    write_devices,
+    write_small_files,
+)
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.devices import open_node_devices
 from rucket.daemon.garbage_gate import GarbageGate
 from rucket.disk.os_disk import OsDisk
-from rucket.model.crc32c import crc32c
-from rucket.model.errors import ConfigurationError, CorruptionError
+from rucket.model.errors import ConfigurationError, CorruptionError, UnknownFormatError
 from rucket.model.names import BlobId
 from rucket.ports.index import Table
 from rucket.runtime.system import SystemClock, SystemRandom
@@ -40,7 +49,6 @@ from rucket.store.backup_manifest import (
 from rucket.store.blobs.file_blobs import FileBlobs, FileBlobWriter
 from rucket.store.checkpoints.files import read_checkpoint, write_checkpoint
 from rucket.store.index.sqlite_index import SqliteIndexReader
-from rucket.store.small_documents import read_small_file, replace_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,15 +57,16 @@ if TYPE_CHECKING:
     from rucket.daemon.offline_report import Progress
     from rucket.ports.blobs import BlobReader, Blobs
     from rucket.ports.disk import Disk
+    from rucket.ports.index import IndexReader
     from rucket.store.checkpoints.files import CheckpointFile
 
 CHECKPOINTS: Final = "checkpoints"
 BLOBS: Final = "blobs"
-FILES: Final = "files"
-IDENTITY: Final = "rucket.json"
-KEYS: Final = "keys"
 _LOCK: Final = "LOCK"
-_OURS: Final = frozenset({MANIFEST_NAME, CHECKPOINTS, BLOBS, FILES, _LOCK, MANIFEST_NAME + ".new"})
+_OURS: Final = frozenset(
+    {MANIFEST_NAME, CHECKPOINTS, BLOBS, FILES, DEVICES, _LOCK}
+    | {name + ".new" for name in (MANIFEST_NAME, DEVICES)}
+)
 _PIECE_SIZE_BYTES: Final = 1024 * 1024
 _IDS_PER_LIST: Final = 1000
 
@@ -141,37 +150,85 @@ def back_up(
         created_ms = SystemClock().wall_ms()
         # Before the rows: a rotation that ends meanwhile takes the old key off its list, but rows
         # of this backup are under it still.
-        files = _read_files(disk, str(data_dir))
+        files = read_node_files(disk, str(data_dir))
+        registry = read_devices(disk, str(data_dir))
+        blobs = open_node_devices(source).blobs
         index = SqliteIndexReader(source.index)
         try:
-            with index.snapshot() as snapshot:
-                checkpoint = write_checkpoint(
-                    disk, posixpath.join(directory, CHECKPOINTS), snapshot
-                )
+            backed_up = BackupSource(node_id, created_ms, files, registry, index, blobs)
+            return write_backup(disk, directory, backed_up, progress, skip_damaged=skip_damaged)
         finally:
             index.close()
-        devices = open_node_devices(source)
-        blobs = devices.blobs
-        copying = _Copying(disk, blobs, blobs_of_backup(disk, directory), progress)
-        copying.copy_all(checkpoint)
-        if copying.missing and not skip_damaged:
-            raise CorruptionError(
-                f"{len(copying.missing)} of the blobs that objects need",
-                f"no backup was made; --skip-damaged leaves them out. {copying.problems[0]}",
-            )
-        manifest = BackupManifest(
-            node_id,
-            created_ms,
-            checkpoint.position,
-            posixpath.basename(checkpoint.path),
-            copying.count,
-            copying.size_bytes,
-            _write_files(disk, directory, files),
-            copying.missing,
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSource:
+    """What a backup is made of.
+
+    Attributes:
+        node_id: of the node.
+        created_ms: now, milliseconds since the Unix epoch.
+        files: the small files, by their paths below the data directory.
+        devices: the registry of devices, if there is one.
+        index: gives the rows; blobs: what they name.
+    """
+
+    node_id: str
+    created_ms: int
+    files: Mapping[str, bytes]
+    devices: bytes | None
+    index: IndexReader
+    blobs: Blobs
+
+
+def write_backup(
+    disk: Disk, directory: str, source: BackupSource, progress: Progress, *, skip_damaged: bool
+) -> BackupReport:
+    """Makes a backup into a directory that is there; raises as `back_up`.
+
+    Until the new manifest is in place nothing is changed that the old one speaks of, and all that
+    the new one speaks of is durable before, also what an interrupted backup has left.
+    """
+    settled = _settled_blobs(disk, directory)
+    with source.index.snapshot() as snapshot:
+        checkpoint = write_checkpoint(disk, posixpath.join(directory, CHECKPOINTS), snapshot)
+    copying = _Copying(disk, source.blobs, blobs_of_backup(disk, directory), settled, progress)
+    copying.copy_all(checkpoint)
+    if copying.missing and not skip_damaged:
+        raise CorruptionError(
+            f"{len(copying.missing)} of the blobs that objects need",
+            f"no backup was made; --skip-damaged leaves them out. {copying.problems[0]}",
         )
-        write_manifest(disk, directory, manifest)
-        _remove_others(disk, directory, checkpoint)
-        return BackupReport(manifest, copying.copied_count, copying.problems)
+    if source.devices is not None:
+        write_devices(disk, directory, source.devices)
+    manifest = BackupManifest(
+        source.node_id,
+        source.created_ms,
+        checkpoint.position,
+        posixpath.basename(checkpoint.path),
+        copying.count,
+        copying.size_bytes,
+        write_small_files(disk, directory, source.files),
+        copying.missing,
+    )
+    write_manifest(disk, directory, manifest)
+    settle_small_files(disk, directory, source.files)
+    _remove_others(disk, directory, checkpoint)
+    return BackupReport(manifest, copying.copied_count, copying.problems)
+
+
+def _settled_blobs(disk: Disk, directory: str) -> Iterator[BlobId]:
+    """Those that the backup before names, in order; they are durable. Others may be what an
+    interrupted backup has left.
+    """
+    try:
+        manifest = read_manifest(disk, directory)
+    except (FileNotFoundError, CorruptionError, UnknownFormatError):
+        return
+    missing = set(manifest.missing_blobs)
+    path = posixpath.join(directory, CHECKPOINTS, posixpath.basename(manifest.checkpoint))
+    with suppress(FileNotFoundError, CorruptionError, UnknownFormatError):
+        yield from (each for each in named_blobs(disk, path) if each.hex() not in missing)
 
 
 @dataclass(slots=True)
@@ -181,7 +238,9 @@ class _Copying:
     disk: Disk
     source: Blobs
     target: FileBlobs
+    settled: Iterator[BlobId]
     progress: Progress
+    next_settled: BlobId | None = None
     count: int = 0
     copied_count: int = 0
     size_bytes: int = 0
@@ -189,6 +248,7 @@ class _Copying:
     problems: list[str] = field(default_factory=list)
 
     def copy_all(self, checkpoint: CheckpointFile) -> None:
+        self.next_settled = next(self.settled, None)
         for blob_id in named_blobs(self.disk, checkpoint.path):
             size_bytes = self._size_there(blob_id)
             if size_bytes is None:
@@ -199,15 +259,29 @@ class _Copying:
             self.progress("blobs", self.count, None)
 
     def _size_there(self, blob_id: BlobId) -> int | None:
-        """The size of a blob that an earlier backup has copied."""
+        """The size of a blob that an earlier backup has copied; it is durable on return."""
         try:
             reader = self.target.open(blob_id)
         except (FileNotFoundError, CorruptionError):
             return None
         try:
-            return reader.size_bytes
+            size_bytes = reader.size_bytes
         finally:
             reader.close()
+        while self.next_settled is not None and self.next_settled < blob_id:
+            self.next_settled = next(self.settled, None)
+        if blob_id != self.next_settled:
+            self._settle(self.target.path(blob_id))
+        return size_bytes
+
+    def _settle(self, path: str) -> None:
+        """Makes durable what an interrupted backup may not have."""
+        file = self.disk.open(path)
+        try:
+            file.sync_data()
+        finally:
+            file.close()
+        self.disk.sync_directory(posixpath.dirname(path))
 
     def _copy(self, blob_id: BlobId) -> int | None:
         try:
@@ -271,31 +345,6 @@ def _locked(directory: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def small_files(disk: Disk, data_dir: str) -> list[str]:
-    """Paths, below the data directory, of the small files that belong to a node."""
-    try:
-        keys = disk.list_directory(posixpath.join(data_dir, KEYS))
-    except FileNotFoundError:
-        keys = []
-    return [IDENTITY, *(posixpath.join(KEYS, name) for name in keys)]
-
-
-def _read_files(disk: Disk, data_dir: str) -> dict[str, bytes]:
-    names = small_files(disk, data_dir)
-    return {name: read_small_file(disk, posixpath.join(data_dir, name)) for name in names}
-
-
-def _write_files(disk: Disk, directory: str, files: Mapping[str, bytes]) -> dict[str, int]:
-    """The crc of each, by its path."""
-    checks: dict[str, int] = {}
-    for name, data in files.items():
-        path = posixpath.join(directory, FILES, name)
-        disk.make_directory(posixpath.dirname(path))
-        replace_small_file(disk, path, data)
-        checks[name] = crc32c(data)
-    return checks
 
 
 def _remove_others(disk: Disk, directory: str, checkpoint: CheckpointFile) -> None:

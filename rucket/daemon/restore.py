@@ -11,19 +11,13 @@ import os
 import posixpath
 from typing import TYPE_CHECKING
 
-from rucket.daemon.backup import (
-    CHECKPOINTS,
-    FILES,
-    IDENTITY,
-    blobs_of_backup,
-    copy_blob,
-    named_blobs,
-)
+from rucket.daemon.backup import CHECKPOINTS, blobs_of_backup, copy_blob, named_blobs
+from rucket.daemon.backup_files import DEVICES, IDENTITY, read_backup_file, read_devices
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.offline_report import Area, VerifyReport
 from rucket.daemon.preflight import LOCK_NAME, prepare_data_directory
+from rucket.daemon.restored_devices import RestoredDevices
 from rucket.disk.os_disk import OsDisk
-from rucket.model.crc32c import crc32c
 from rucket.model.errors import ConfigurationError, CorruptionError, UnknownFormatError
 from rucket.runtime.system import SystemRandom
 from rucket.service.blob_scrubbing import verify_blob
@@ -33,19 +27,21 @@ from rucket.store.backup_manifest import (
     BackupManifest,
     read_manifest,
 )
-from rucket.store.blobs.file_blobs import FileBlobs
+from rucket.store.blobs.device_records import decode_registry
 from rucket.store.checkpoints.files import look_at_checkpoint, verify_checkpoint, write_checkpoint
 from rucket.store.index.sqlite_index import SqliteIndex
 from rucket.store.rebuilding import load_checkpoint
-from rucket.store.small_documents import read_small_file, replace_small_file
+from rucket.store.small_documents import replace_small_file
 from rucket.store.wal.beginning import begin_log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rucket.daemon.offline_report import Progress
     from rucket.model.names import BlobId
     from rucket.ports.disk import Disk
+    from rucket.store.blobs.file_blobs import FileBlobs
 
 
 def is_backup(directory: Path) -> bool:
@@ -62,8 +58,17 @@ def _manifest_of(disk: Disk, source: Path) -> BackupManifest:
         ) from error
 
 
-def restore(source: Path, data_dir: Path, progress: Progress) -> BackupManifest:
+def restore(
+    source: Path, data_dir: Path, progress: Progress, devices: Sequence[str] = ()
+) -> BackupManifest:
     """Makes a data directory of a backup.
+
+    Args:
+        source: the backup.
+        data_dir: of the new node.
+        progress: is told how far it has come.
+        devices: the configured ones. One that the node had, at the same path, gets the blobs that
+            it had, and its number; it has to be empty. All other blobs go to the data directory.
 
     Raises:
         ConfigurationError: it is no backup, or the data directory isn't empty.
@@ -79,7 +84,11 @@ def restore(source: Path, data_dir: Path, progress: Progress) -> BackupManifest:
         )
     lock_descriptor = prepare_data_directory(data_dir)
     try:
-        _restore(disk, source, manifest, DataDirectory(str(data_dir), disk), progress)
+        directory = DataDirectory(str(data_dir), disk)
+        targets = RestoredDevices(
+            disk, directory, manifest.node_id, read_devices(disk, str(source)), devices
+        )
+        _restore(disk, source, manifest, (directory, targets), progress)
         for name in (*(name for name in manifest.files if name != IDENTITY), IDENTITY):
             path = posixpath.join(str(data_dir), name)
             disk.make_directory(posixpath.dirname(path))
@@ -90,35 +99,29 @@ def restore(source: Path, data_dir: Path, progress: Progress) -> BackupManifest:
 
 
 def _small_file(disk: Disk, source: Path, manifest: BackupManifest, name: str) -> bytes:
-    path = posixpath.join(str(source), FILES, name)
-    try:
-        data = read_small_file(disk, path)
-    except FileNotFoundError as error:
-        raise CorruptionError(path, "it is missing") from error
-    if crc32c(data) != manifest.files[name]:
-        raise CorruptionError(path, "its check doesn't fit")
-    return data
+    return read_backup_file(disk, str(source), name, manifest.files[name])
 
 
 def _restore(
     disk: Disk,
     source: Path,
     manifest: BackupManifest,
-    directory: DataDirectory,
+    target: tuple[DataDirectory, RestoredDevices],
     progress: Progress,
 ) -> None:
+    directory, devices = target
     checkpoint = look_at_checkpoint(disk, _checkpoint_path(source, manifest))
     if checkpoint.position != manifest.position:
         raise CorruptionError(checkpoint.path, f"it doesn't show record {manifest.position}")
     verify_checkpoint(disk, checkpoint.path)
-    blobs = FileBlobs(disk, directory.devices.default_device, 0, SystemRandom())
-    blobs.prepare()
+    devices.prepare()
     missing = set(manifest.missing_blobs)
     stored = blobs_of_backup(disk, str(source))
     for done, blob_id in enumerate(named_blobs(disk, checkpoint.path), start=1):
         if blob_id.hex() not in missing:
-            _restore_blob(disk, stored, blobs, blob_id)
+            _restore_blob(disk, stored, devices.blobs_for(blob_id), blob_id)
         progress("blobs", done, manifest.blob_count + len(missing))
+    devices.register()
     disk.make_directory(posixpath.dirname(directory.index))
     index = SqliteIndex(directory.index, disk)
     try:
@@ -147,13 +150,18 @@ def _restore_blob(disk: Disk, stored: FileBlobs, blobs: FileBlobs, blob_id: Blob
         reader.close()
 
 
-def verify_backup(source: Path, progress: Progress) -> VerifyReport:
+def verify_backup(source: Path, progress: Progress, disk: Disk | None = None) -> VerifyReport:
     """Reads all of a backup, and says what is damaged.
+
+    Args:
+        source: the backup.
+        progress: is told how far it has come.
+        disk: on which it is; None: the operating system's.
 
     Raises:
         ConfigurationError: it is no backup.
     """
-    disk = OsDisk()
+    disk = disk or OsDisk()
     report = VerifyReport(str(source))
     try:
         manifest = _manifest_of(disk, source)
@@ -165,6 +173,12 @@ def verify_backup(source: Path, progress: Progress) -> VerifyReport:
             _small_file(disk, source, manifest, name)
         except CorruptionError as error:
             report.add(Area.DIRECTORY, name, error.detail)
+    registry = read_devices(disk, str(source))
+    if registry is not None:
+        try:
+            decode_registry(registry, DEVICES)
+        except (CorruptionError, UnknownFormatError) as error:
+            report.add(Area.DIRECTORY, DEVICES, str(error))
     path = _checkpoint_path(source, manifest)
     try:
         verify_checkpoint(disk, path)

@@ -80,9 +80,12 @@ class LogCursors:
         replace_small_file(self._disk, self._path(name), encode_log_cursor(position))
 
     def remove(self, name: str) -> None:
-        """Forgets a consumer that is no more; harmless where there is none."""
+        """Forgets a consumer that is no more; harmless where there is none. Durable on return."""
         with contextlib.suppress(FileNotFoundError):
             self._disk.remove(self._path(name))
+        # Also where it is gone already: whoever removed it may have been killed before that was
+        # durable, and it would come back to hold the log.
+        with contextlib.suppress(FileNotFoundError):
             self._disk.sync_directory(self._directory)
 
     def _path(self, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 import subprocess
 import threading
 import time
@@ -13,11 +14,14 @@ import boto3
 from botocore.config import Config
 
 from tests.server_process import ALICE, RucketProcess, rucket_command
+from tests.toml_text import Toml, to_toml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
+
 
 KEYS = 30
 
@@ -104,3 +108,43 @@ def test_a_backup_of_a_running_server_is_whole(tmp_path: Path) -> None:
     with RucketProcess(tmp_path / "restored") as again:
         assert _read_all(_client(again)) > 0
         _client(again).put_object(Bucket="bucket", Key="new", Body=b"x")
+
+
+def test_blobs_return_to_the_devices_that_they_were_on(tmp_path: Path) -> None:
+    """Where the configuration still names these; the rest is in the data directory."""
+    paths = {name: tmp_path / name for name in ("one", "two", "three", "four")}
+    bodies = {f"key-{number}": bytes([number]) * (20_000 << number % 8) for number in range(48)}
+    target = tmp_path / "backup"
+    with RucketProcess(tmp_path / "old", _on_devices(paths, "one", "two", "three")) as server:
+        client = _client(server)
+        client.create_bucket(Bucket="bucket")
+        for key, body in bodies.items():
+            client.put_object(Bucket="bucket", Key=key, Body=body)
+        server.stop()
+        made = _rucket("backup", "-d", str(server.data_dir), str(target))
+    new = RucketProcess(tmp_path / "new", _on_devices(paths, "one", "two", "four"))
+    new.config_path.write_text(to_toml(new.config))
+    refused = _rucket("restore", str(target), "-c", str(new.config_path))
+    for path in (paths["one"], paths["two"], new.data_dir):
+        shutil.rmtree(path, ignore_errors=True)
+
+    restored = _rucket("restore", str(target), "-c", str(new.config_path))
+    with new:
+        client = _client(new)
+        client.put_object(Bucket="bucket", Key="new", Body=b"n" * 100_000)
+        read = {key: client.get_object(Bucket="bucket", Key=key)["Body"].read() for key in bodies}
+        new.stop()
+        verified = _rucket("verify", "-d", str(new.data_dir))
+
+    assert made.returncode == 0, made.stderr
+    assert "isn't empty" in refused.stderr
+    assert restored.returncode == 0, restored.stderr
+    assert read == bodies
+    assert verified.returncode == 0, verified.stdout
+    assert len(list((paths["one"] / "files").glob("*/*"))) > 3
+    assert len(list((paths["two"] / "files").glob("*/*"))) > 3
+    assert len(list((new.data_dir / "blobs/foreign").glob("*/*/*"))) > 3
+
+
+def _on_devices(paths: Mapping[str, Path], *names: str) -> dict[str, Toml]:
+    return {"storage": {"devices": [{"path": str(paths[name])} for name in names]}}

@@ -57,7 +57,7 @@ DEFAULT_DEVICE: Final = "blobs"
 _PROBE_NAME: Final = "probe"
 _PROBE: Final = b"Rucket was here." * 256
 _DEVICE_ID_SIZE_BYTES: Final = 8
-_FILE_SYSTEMS_OWN: Final = frozenset({"lost+found"})
+FILE_SYSTEMS_OWN: Final = frozenset({"lost+found"})
 
 _logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class _Preparation:
             )
         try:
             self._disk.make_directory(path)
-            found = set(self._disk.list_directory(path)) - _FILE_SYSTEMS_OWN
+            found = set(self._disk.list_directory(path)) - FILE_SYSTEMS_OWN
             # Blobs without device.json are an earlier version's; its directory is device 0.
             if found and not is_default:
                 raise DataDirectoryError(

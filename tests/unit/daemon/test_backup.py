@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rucket.daemon.backup import back_up
+from rucket.daemon.backup_files import write_small_files
 from rucket.daemon.data_directory import DataDirectory
 from rucket.daemon.garbage_gate import GarbageGate
 from rucket.daemon.offline_check import no_progress, verify_data_directory
@@ -255,3 +256,22 @@ def test_a_newer_manifest_is_refused(data_dir: Path, target: Path) -> None:
 
     with pytest.raises(UnknownFormatError):
         decode_manifest(json.dumps(document).encode(), "manifest")
+
+
+def test_an_interrupted_backup_leaves_the_small_files_of_the_one_before(
+    data_dir: Path, target: Path
+) -> None:
+    """A list of keys that has changed since stays what the old manifest speaks of."""
+    (data_dir / "keys").mkdir(exist_ok=True)
+    listed = data_dir / "keys/listed"
+    listed.write_bytes(b"old")
+    back_up(data_dir, target, no_progress)
+    listed.write_bytes(b"new")
+
+    write_small_files(OsDisk(), str(target), {"keys/listed": b"new"})
+
+    assert verify_backup(target, no_progress).problems == []
+    back_up(data_dir, target, no_progress)
+    assert (target / "files/keys/listed").read_bytes() == b"new"
+    assert [path.name for path in (target / "files/keys").glob("listed*")] == ["listed"]
+    assert verify_backup(target, no_progress).problems == []

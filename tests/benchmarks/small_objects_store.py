@@ -8,12 +8,14 @@ acknowledged after its sync, as always.
 import argparse
 import asyncio
 import os
+import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +24,11 @@ import msgspec
 
 from rucket.disk.os_disk import OsDisk
 from rucket.model.errors import OperatingError
-from rucket.ports.index import IndexReader, Table
+from rucket.ports.index import GroupEnd, IndexReader, ReadSnapshot, Table
 from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.state.outcomes import Committed, Outcome
-from rucket.state.rows import bucket_prefix
+from rucket.state.rows import bucket_prefix, object_row_key
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
@@ -36,6 +38,7 @@ IN_FLIGHT = 64
 CHECKPOINT_INTERVAL_S = 5.0
 PAGE_ROWS = 1000
 MIB = 1024 * 1024
+PAGE_COUNT = 51
 THREAD_COUNT = 4
 
 
@@ -58,7 +61,9 @@ class Figures:
     index_bytes: int
     log_bytes: int
     list_rows_per_s: float
+    page_ms: dict[str, float]
     restart_s: float
+    clean_restart_s: float
     replayed_count: int
     anonymous_bytes_after_restart: int
 
@@ -76,7 +81,9 @@ class Figures:
             f"index on disk  {self.index_bytes / count:,.0f} bytes an object",
             f"log on disk    {self.log_bytes / MIB:,.0f} MiB",
             f"listing        {self.list_rows_per_s:,.0f} rows a second, all of them",
+            *(f"  {name:<12} {ms:,.2f} ms" for name, ms in self.page_ms.items()),
             f"restart        {self.restart_s:,.2f} s, {self.replayed_count:,} records replayed",
+            f"  clean        {self.clean_restart_s:,.2f} s",
             f"memory then    {self.anonymous_bytes_after_restart / MIB:,.0f} MiB",
         ]
 
@@ -189,6 +196,39 @@ def list_all(index: IndexReader) -> int:
         start = rows[-1][0] + b"\0"
 
 
+def page_times_ms(index: IndexReader, objects: SmallObjects) -> dict[str, float]:
+    """What one page takes, the median of some: of keys, from the first one and from others; of
+    common prefixes under a delimiter, likewise.
+    """
+    first, end = bucket_prefix(1), bucket_prefix(2)
+    folder_end = GroupEnd(b"/", len(first))
+    choose = random.Random(3)
+    places = [choose.randrange(objects.count) for _ in range(PAGE_COUNT)]
+    others = [object_row_key(1, objects.key(place)) for place in places]
+
+    def median_ms(starts: Sequence[bytes], read: Callable[[ReadSnapshot, bytes], object]) -> float:
+        times_s = []
+        for start in starts:
+            started = time.perf_counter()
+            with index.snapshot() as snapshot:
+                read(snapshot, start)
+            times_s.append(time.perf_counter() - started)
+        return statistics.median(times_s) * 1000
+
+    def keys(snapshot: ReadSnapshot, start: bytes) -> object:
+        return snapshot.scan(Table.OBJECTS, start, end, PAGE_ROWS)
+
+    def folders(snapshot: ReadSnapshot, start: bytes) -> object:
+        return snapshot.scan_groups(Table.OBJECTS, start, end, folder_end, PAGE_ROWS)
+
+    return {
+        "first keys": median_ms([first] * PAGE_COUNT, keys),
+        "other keys": median_ms(others, keys),
+        "folders": median_ms([first] * PAGE_COUNT, folders),
+        "more folders": median_ms(others, folders),
+    }
+
+
 async def fill_and_die(directory: Path, objects: SmallObjects) -> None:
     """Fill a store, say what it took, and end as a killed process does: nothing is closed."""
     node = Node(directory)
@@ -228,7 +268,13 @@ async def measure(directory: Path, objects: SmallObjects) -> Figures:
     started = time.perf_counter()
     listed_count = list_all(reader)
     list_s = time.perf_counter() - started
+    page_ms = page_times_ms(reader, objects)
     reader.close()
+    node.close()
+    started = time.perf_counter()
+    node = Node(directory)
+    node.open()
+    clean_restart_s = time.perf_counter() - started
     node.close()
     if listed_count != objects.count:
         raise RuntimeError(f"{listed_count} objects are listed, not {objects.count}")
@@ -238,7 +284,9 @@ async def measure(directory: Path, objects: SmallObjects) -> Figures:
         index_bytes=_size(node.index_path.parent),
         log_bytes=_size(node.log_directory),
         list_rows_per_s=listed_count / list_s,
+        page_ms=page_ms,
         restart_s=restart_s,
+        clean_restart_s=clean_restart_s,
         replayed_count=replayed_count,
         anonymous_bytes_after_restart=anonymous_bytes,
     )

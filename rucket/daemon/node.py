@@ -16,14 +16,11 @@ from rucket.daemon.build import NodeParts, build_node
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
 from rucket.daemon.full_recovery import check_fully
 from rucket.disk.os_disk import OsDisk
-from rucket.model.errors import StorageFullError
+from rucket.store.checkpoint_timing import checkpoint_if_there_is_room, checkpoint_often
 from rucket.store.sync_strategy import SyncMode
 
 if TYPE_CHECKING:
     from rucket.daemon.settings import Settings
-
-CHECKPOINT_INTERVAL_S = 5.0
-"""Bounds what a crash leaves to replay; replaying goes at more than 10,000 records a second."""
 
 _logger = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
             await running
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await _checkpoint(node)
+        await checkpoint_if_there_is_room(node.store)
     finally:
         node.tasks.close()
         node.index.close()
@@ -81,7 +78,7 @@ def _warn_of_losses(settings: Settings) -> None:
 
 
 async def _run(node: NodeParts) -> None:
-    await asyncio.gather(node.store.run(), _checkpoint_often(node))
+    await asyncio.gather(node.store.run(), checkpoint_often(node.store, node.tasks))
 
 
 def _open(node: NodeParts, settings: Settings) -> int:
@@ -93,26 +90,6 @@ def _open(node: NodeParts, settings: Settings) -> int:
             key = bytes.fromhex(configured_key.get_secret_value())
         check_fully(OsDisk(), node.directory, key)
     return node.open()
-
-
-async def _checkpoint(node: NodeParts) -> bool:
-    """Makes a checkpoint, if there is room: without one the log keeps what the index could lose."""
-    try:
-        await node.store.checkpoint()
-    except StorageFullError as error:
-        _logger.warning("no checkpoint could be made: %s", error)
-        return False
-    return True
-
-
-async def _checkpoint_often(node: NodeParts) -> None:
-    done = node.store.applied_sequence_number
-    while True:
-        await node.tasks.sleep(CHECKPOINT_INTERVAL_S)
-        if node.store.applied_sequence_number != done:
-            done = node.store.applied_sequence_number
-            if not await _checkpoint(node):
-                done = -1
 
 
 if __name__ == "__main__":

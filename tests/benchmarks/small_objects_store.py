@@ -29,13 +29,13 @@ from rucket.runtime.asyncio_tasks import AsyncioTasks
 from rucket.runtime.system import SystemClock, SystemRandom
 from rucket.state.outcomes import Committed, Outcome
 from rucket.state.rows import bucket_prefix, object_row_key
+from rucket.store.checkpoint_timing import checkpoint_often
 from rucket.store.index.sqlite_index import SqliteIndex, SqliteIndexReader
 from rucket.store.store import Store
 from rucket.store.wal.wal import Wal
 from tests.benchmarks.small_objects import SmallObjects
 
 IN_FLIGHT = 64
-CHECKPOINT_INTERVAL_S = 5.0
 PAGE_ROWS = 1000
 MIB = 1024 * 1024
 PAGE_COUNT = 51
@@ -159,7 +159,7 @@ async def fill(node: Node, objects: SmallObjects) -> Filled:
     made = asyncio.get_running_loop().create_future()
     node.store.submit(objects.bucket(), made.set_result)
     await made
-    checkpoints = asyncio.ensure_future(_checkpoint_often(node))
+    checkpoints = asyncio.ensure_future(checkpoint_often(node.store, node.tasks))
     filling = Filling(node.store, objects)
     cpu_before_s = time.process_time()
     filled = asyncio.ensure_future(filling.run())
@@ -176,12 +176,6 @@ async def fill(node: Node, objects: SmallObjects) -> Filled:
         anonymous_bytes_max=filling.anonymous_bytes_max,
         resident_bytes_max=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
-
-
-async def _checkpoint_often(node: Node) -> None:
-    while True:
-        await asyncio.sleep(CHECKPOINT_INTERVAL_S)
-        await node.store.checkpoint()
 
 
 def list_all(index: IndexReader) -> int:

@@ -64,7 +64,8 @@ def play(scenario: Scenario, stage: Stage, seed: int, progress: Progress) -> Jud
     """Run a scenario on a stage.
 
     Raises:
-        FaultError: Something could not be broken or mended; nothing was judged.
+        FaultError: Something could not be broken or mended, or the proxy is gone; nothing was
+            judged.
         ChaosError: The server was not fit for a run to begin with, or never came back.
     """
     bucket = f"chaos-{secrets.token_hex(6)}"
@@ -90,6 +91,7 @@ def _judged(scenario: Scenario, stage: Stage, direct: S3Client, bucket: str, see
     try:
         events = _carry_out(scenario, stage, clients)
         _sleep_until(clients, scenario.duration_s)
+        stage.proxy.check()
     finally:
         clients.stop()
 

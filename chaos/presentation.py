@@ -13,6 +13,7 @@ from rucket_platform.reports.content import (
     Chart,
     Drawing,
     Facts,
+    Log,
     Outcome,
     Report,
     Section,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _FORMAT_VERSION = 1
 _POINTS_MAX = 3000
+_OVERVIEW = ("availability", "recovery")
+"""The promises whose figures differ from scenario to scenario; all are in its own section."""
 _MS_PER_S = 1000
 
 
@@ -74,22 +77,20 @@ def _report(target: str, started: str, duration_s: float, judged: Sequence[Judge
 
 
 def _overview(judged: Sequence[Judged]) -> Section:
-    promises = next((one.verdicts for one in judged if one.verdicts), ())
-    columns = ("scenario", "holds", *(verdict.promise for verdict in promises))
+    run = [one for one in judged if not one.skipped]
     rows = []
-    for one in judged:
-        if one.skipped:
-            rows.append((one.scenario.name, "not run", one.skipped, *[""] * (len(columns) - 3)))
-        else:
-            cells = tuple(
-                verdict.seen if verdict.kept else f"BROKEN: {verdict.seen}"
-                for verdict in one.verdicts
-            )
-            rows.append((one.scenario.name, "yes" if one.passed else "no", *cells))
-    failed = frozenset(
-        number for number, one in enumerate(judged) if not one.passed and not one.skipped
-    )
-    return Section("Scenarios", (Table("", columns, tuple(rows), failed),))
+    for one in run:
+        seen = {verdict.promise: verdict.seen for verdict in one.verdicts}
+        broken = ", ".join(verdict.promise for verdict in one.verdicts if not verdict.kept)
+        figures = (seen.get(promise) for promise in _OVERVIEW)
+        rows.append((one.scenario.name, "no" if broken else "yes", *figures, broken or None))
+    failed = frozenset(number for number, one in enumerate(run) if not one.passed)
+    columns = ("scenario", "holds", *_OVERVIEW, "broken")
+    blocks = [Table("", columns, tuple(rows), failed)] if run else []
+    skipped = tuple((one.scenario.name, one.skipped) for one in judged if one.skipped)
+    if skipped:
+        blocks.append(Table("Not run", ("scenario", "why"), skipped))
+    return Section("Scenarios", tuple(blocks))
 
 
 def _section(one: Judged) -> Section:
@@ -106,6 +107,11 @@ def _section(one: Judged) -> Section:
                 for verdict in one.verdicts
             ),
             frozenset(number for number, verdict in enumerate(one.verdicts) if not verdict.kept),
+        ),
+        *(
+            Log(f"{verdict.promise}: what clients did and saw", "\n".join(verdict.evidence))
+            for verdict in one.verdicts
+            if verdict.evidence
         ),
         _operations_table(one.attempts),
     ]
@@ -196,7 +202,7 @@ def _cases(one: Judged) -> list[Case]:
             Outcome.PASSED if verdict.kept else Outcome.FAILED,
             one.scenario.duration_s,
             verdict.seen,
-            "\n".join(verdict.problems),
+            "\n".join((*verdict.problems, *verdict.evidence)),
         )
         for verdict in one.verdicts
     ]
@@ -220,6 +226,7 @@ def _json(target: str, started: str, judged: Sequence[Judged]) -> str:
                         "kept": verdict.kept,
                         "seen": verdict.seen,
                         "problems": list(verdict.problems),
+                        "evidence": list(verdict.evidence),
                     }
                     for verdict in one.verdicts
                 ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chaos.workload import keys_of
@@ -18,7 +18,7 @@ from rucket_platform.histories.listing import listing_problems
 from rucket_platform.histories.versions import version_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from chaos.scenario import Scenario
     from chaos.workload import Notes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PROBLEMS_TOLD = 5
 _WARM_UP_S = 1.0
+_EVIDENCE_LINES_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ class Verdict:
     Attributes:
         seen: What was measured, in a few words.
         problems: What broke it, a line each.
+        evidence: What clients did and saw around the first problem of each key, a line each.
     """
 
     promise: str
     kept: bool
     seen: str
     problems: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 def judge(scenario: Scenario, notes: Notes, healed_s: float) -> tuple[Verdict, ...]:
@@ -104,15 +107,27 @@ def _atomicity(notes: Notes) -> Verdict:
 
 def _linearizability(histories: Mapping[str, Sequence[Operation]]) -> Verdict:
     problems = []
+    evidence: list[str] = []
     for key, history in histories.items():
+        ordered = sorted(history, key=lambda operation: operation.started_s)
         try:
-            check_key(key, sorted(history, key=lambda operation: operation.started_s))
+            check_key(key, ordered)
         except ConsistencyError as error:
             problems.append(f"{key}: nothing explains {error.operation}")
+            evidence += _around(error.operation, ordered)
         except HistoryTooWideError as error:
             problems.append(f"{key} can't be decided: {error}")
     count = sum(len(history) for history in histories.values())
-    return _verdict("linearizability", problems, f"{count} operations on {len(histories)} keys")
+    seen = f"{count} operations on {len(histories)} keys"
+    return replace(_verdict("linearizability", problems, seen), evidence=tuple(evidence))
+
+
+def _around(unexplained: Operation, ordered: Sequence[Operation]) -> Iterator[str]:
+    """The operations up to the one that nothing explains, and those that were under way then."""
+    before = [known for known in ordered if known.started_s <= unexplained.ended_s]
+    for known in before[-_EVIDENCE_LINES_MAX:]:
+        mark = " <-- nothing explains this" if known is unexplained else ""
+        yield f"{known}{mark}"
 
 
 def _listings(notes: Notes, histories: Mapping[str, Sequence[Operation]]) -> Verdict:

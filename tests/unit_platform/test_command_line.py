@@ -13,6 +13,7 @@ import pytest
 from rucket_platform.command_line import ExitCode, interrupts_deferred, run_command
 from rucket_platform.errors import TargetError
 from rucket_platform.wait import wait_until
+from tests.marked_processes import mark, marked
 
 
 def parser_of(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -103,34 +104,22 @@ def test_ctrl_c_ends_a_kit_with_all_that_it_started(
     command: tuple[str, ...], last: str, tmp_path: Path
 ) -> None:
     """In the middle of a run: exit code 130, no report, no server, worker or proxy left."""
-    # Named by a variable that all of them inherit, so that those of other runs don't count.
-    mark = f"RUCKET_TEST_RUN={tmp_path}"
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", *command, "--report", str(tmp_path / "report")],
-            env={**os.environ, "RUCKET_TEST_RUN": str(tmp_path), "TMPDIR": str(tmp_path)},
+            env={**os.environ, **mark(tmp_path), "TMPDIR": str(tmp_path)},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    wait_until(lambda: any(last in line for line in marked(mark)), timeout_s=60, what=last)
+    wait_until(
+        lambda: any(last in line for line in marked(tmp_path).values()), timeout_s=60, what=last
+    )
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) == ExitCode.INTERRUPTED
     text = (tmp_path / "said").read_text()
     assert "Traceback" not in text
     assert "no report was written" in text
-    assert not marked(mark)
+    assert not marked(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["said"]
-
-
-def marked(mark: str) -> list[str]:
-    """The processes that have a variable, except for those that are going."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"\0{mark}\0".encode() in b"\0" + (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found

@@ -79,6 +79,14 @@ class Proxy:
         """Accept connections, or close all and refuse new ones."""
         self._ask("POST", f"/proxies/{self._name}", {"enabled": is_up})
 
+    def check(self) -> None:
+        """Return if it still forwards: a dead proxy isn't the server's failure.
+
+        Raises:
+            FaultError: It doesn't answer any more.
+        """
+        self._ask("GET", f"/proxies/{self._name}")
+
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
         _ask(self._api, method, path, body)
 

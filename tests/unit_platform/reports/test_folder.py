@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rucket_platform.errors import ReportError
+from rucket_platform.faults.disks import can_mount, small_disk
 from rucket_platform.reports.folder import check_folder, write_folder
 
 
@@ -46,3 +47,19 @@ def test_it_is_known_before_a_run_that_its_report_has_no_place(tmp_path: Path) -
     for wrong in (tmp_path / "file", tmp_path / "file" / "report"):
         with pytest.raises(ReportError):
             check_folder(wrong)
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+def test_a_full_disk_is_known_before_a_run_and_leaves_the_report_of_before() -> None:
+    """A run of an hour must not end in a report that can't be written; and if the room went
+    meanwhile, nothing half-written is left.
+    """
+    with small_disk(4 * 1024 * 1024) as disk:
+        folder = disk.directory / "report"
+        write_folder(folder, {"index.html": "one"})
+        with pytest.raises(ReportError, match="3 MiB left"):
+            check_folder(folder)
+        with pytest.raises(ReportError, match="No space left"):
+            write_folder(folder, {"index.html": "x" * 5 * 1024 * 1024})
+        assert (folder / "index.html").read_text() == "one"
+        assert names(disk.directory) == {"report"}

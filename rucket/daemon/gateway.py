@@ -6,28 +6,25 @@ only its own requests with it. It keeps no state of its own.
 
 from __future__ import annotations
 
-import asyncio
 import os
+import ssl
 from typing import TYPE_CHECKING
-
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
 
 from rucket.daemon.build import build_gateway, build_lease
 from rucket.daemon.child import NotifyReady, StopSignal, run_child
-from rucket.daemon.connection_limit import ACCEPTED_ON_TOP, ConnectionLimit, count_sockets
 from rucket.daemon.request_recorder import RequestRecorder
+from rucket.net.http.limits import HttpLimits
+from rucket.net.http.server import HttpServer
 from rucket.service.compaction import close_removed_segments
 from rucket.service.read_floor import publish_floor, publish_floor_often
 from rucket.store.blobs.late_sync import sync_in_time
 from rucket.wire.app import make_app
+from rucket.wire.refused_head import render_refused_head
 
 if TYPE_CHECKING:
-    from rucket.daemon.settings import Settings
-
-_BACKLOG = 1024
-_MS = 1000
+    from rucket.daemon.settings import ServerSettings, Settings
+    from rucket.net.http.request_head import RefusedHeadError
+    from rucket.ports.asgi import HeaderPairs
 
 
 async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) -> None:
@@ -48,20 +45,18 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
         for late in parts.devices.late_syncs()
     ]
     recording = parts.tasks.spawn(recorder.run(parts.tasks), "request-recorder")
-    limit = ConnectionLimit(settings.server.max_connections, count_sockets)
-    limiting = parts.tasks.spawn(limit.watch(parts.tasks), "connection-limit")
-    server = _server(settings, make_app(parts.gateway, recorder, limit.turns_away))
+    server = HttpServer(
+        make_app(parts.gateway, recorder), _refuse, _limits(settings.server), parts.gateway.clock
+    )
     lease = build_lease(settings)
     # Before the first request: what it reads is not to be removed.
     await publish_floor(parts.gateway, lease)
     publishing = parts.tasks.spawn(publish_floor_often(parts.gateway, lease), "read-floor")
-    serving = asyncio.ensure_future(server.serve())
+    address = settings.server.bind_address
+    await server.listen(address.host, address.port, _tls(settings.server))
     notify_ready()
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait({serving}, timeout=settings.server.gateway_drain_timeout_s)
-    limiting.cancel()
+    await stop.wait()
+    await server.stop(settings.server.gateway_drain_timeout_s)
     publishing.cancel()
     recording.cancel()
     closing.cancel()
@@ -74,26 +69,27 @@ async def main(settings: Settings, stop: StopSignal, notify_ready: NotifyReady) 
     lease.close()
 
 
-def _server(settings: Settings, app: object) -> Server:
-    server = settings.server
-    return Server(
-        app,
-        address=server.bind_address.host,
-        port=server.bind_address.port,
-        interface=Interfaces.ASGINL,
-        # Telling HTTP/2 apart takes the first bytes, for which there is no time-out.
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=_BACKLOG,
-        backpressure=server.max_connections + ACCEPTED_ON_TOP,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=int(server.header_timeout_s * _MS),
-            max_buffer_size=server.max_header_size_bytes,
-        ),
-        log_enabled=False,
-        ssl_cert=server.tls_cert,
-        ssl_key=server.tls_key,
+def _limits(settings: ServerSettings) -> HttpLimits:
+    return HttpLimits(
+        connection_count_max=settings.max_connections,
+        head_size_bytes_max=settings.max_header_size_bytes,
+        head_timeout_s=settings.header_timeout_s,
+        send_timeout_s=settings.body_idle_timeout_s,
     )
+
+
+def _refuse(error: RefusedHeadError) -> tuple[HeaderPairs, bytes]:
+    return render_refused_head(error.status, error.reason)
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
 
 
 if __name__ == "__main__":

@@ -121,9 +121,9 @@ class ServerSettings(Section):
     """``[server]``.
 
     Obeyed by the supervisor: bind (probed), workers, shutdown_timeout_s. By every gateway process:
-    bind, tls_cert, tls_key, max_connections, max_header_size_bytes, header_timeout_s (its HTTP
-    server); region, domains, body_idle_timeout_s, body_bytes_per_s_min, requests_in_flight_max,
-    max_body_size_bytes (its `ServiceSettings`).
+    bind, tls_cert, tls_key, max_connections, max_header_size_bytes, header_timeout_s,
+    body_idle_timeout_s (its HTTP server); region, domains, body_idle_timeout_s,
+    body_bytes_per_s_min, requests_in_flight_max, max_body_size_bytes (its `ServiceSettings`).
 
     Attributes:
         workers: gateway processes; one per usable core unless said.
@@ -131,7 +131,8 @@ class ServerSettings(Section):
         max_connections: open connections per worker; further ones are answered SlowDown and
             closed.
         header_timeout_s: how long the head of a request may take, and a connection be idle.
-        body_idle_timeout_s: how long a client may send nothing while its body is awaited.
+        body_idle_timeout_s: how long a client may send nothing while its body is awaited, or take
+            nothing of its answer.
         body_bytes_per_s_min: how many bytes a client must send a second, on average and not
             counting its first `body_idle_timeout_s`.
         requests_in_flight_max: per worker; more are answered SlowDown.

@@ -65,7 +65,7 @@ class ChecksumComputation(Protocol):
         """Which, by its S3 name."""
         ...
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Takes the next bytes."""
         ...
 

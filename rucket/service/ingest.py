@@ -45,7 +45,7 @@ _logger = logging.getLogger(__name__)
 class Hasher(Protocol):
     """Sees every byte of a body, in order."""
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Takes the next bytes."""
         ...
 
@@ -58,8 +58,8 @@ class Payload(Protocol):
         """How long it will be, where that is known."""
         ...
 
-    async def read(self) -> bytes | memoryview:
-        """The next piece, empty at the end. It may be kept."""
+    async def read(self) -> bytes | bytearray | memoryview:
+        """The next piece, empty at the end. It may be kept, and is nobody else's."""
         ...
 
     def hashers(self) -> Sequence[Hasher]:
@@ -227,7 +227,10 @@ async def _gather(payload: Payload, size_bytes_left: int | None) -> tuple[bytear
         piece = await payload.read()
         if not piece:
             return buffer, True
-        buffer += piece
+        if not buffer and isinstance(piece, bytearray):
+            buffer = piece
+        else:
+            buffer += piece
     return buffer, False
 
 

@@ -25,8 +25,8 @@ from rucket.wire.operation import S3Response
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from rucket.ports.asgi import Message, Scope
     from rucket.service.gateway import Gateway
-    from rucket.wire.asgi import Message, Scope
 
 ADMIN_BUCKET = "_admin"
 """What the first segment of the path looks like to the S3 side; no bucket can have that name."""

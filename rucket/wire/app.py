@@ -29,12 +29,13 @@ from rucket.model.errors import (
     SlowDown,
     StorageFullError,
 )
+from rucket.ports.asgi import ClientGoneError
 from rucket.state.rows import find_bucket
 from rucket.wire import admin
 from rucket.wire.authentication import authenticate
 from rucket.wire.body import NO_BODY, RequestBody, read_promises, read_small
 from rucket.wire.error_document import render, status_of
-from rucket.wire.exchange import ClientDisconnectedError, Exchange, close_pieces
+from rucket.wire.exchange import Exchange, close_pieces
 from rucket.wire.operation import S3Request, S3Response
 from rucket.wire.request_observer import QuietObserver, RequestObserver, RequestReport
 from rucket.wire.request_target import RequestTarget, parse_query, resolve_target
@@ -43,10 +44,8 @@ from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.unsupported_headers import refuse_unsupported_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from rucket.ports.asgi import Application, Receive, Scope, Send
     from rucket.service.gateway import Gateway
-    from rucket.wire.asgi import Application, Receive, Scope, Send
     from rucket.wire.operation import Body
     from rucket.wire.sigv4.signature import SigningContext
 
@@ -70,33 +69,25 @@ _METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 def make_app(
     gateway: Gateway,
     observer: RequestObserver | None = None,
-    turns_away: Callable[[], bool] = lambda: False,
 ) -> Application:
     """The application.
 
     Args:
         gateway: what requests are carried out with.
         observer: hears of every request.
-        turns_away: asked at every request whether its connection is one too many.
     """
-    return _S3Application(gateway, observer or QuietObserver(), turns_away)
+    return _S3Application(gateway, observer or QuietObserver())
 
 
 class _S3Application:
-    def __init__(
-        self, gateway: Gateway, observer: RequestObserver, turns_away: Callable[[], bool]
-    ) -> None:
+    def __init__(self, gateway: Gateway, observer: RequestObserver) -> None:
         self._gateway = gateway
         self._observer = observer
-        self._turns_away = turns_away
         self._admin = admin.AdminApi(gateway)
         self._host_id = base64.b64encode(gateway.settings.node_id.encode()).decode()
         self._in_flight_count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await _answer_lifespan(receive, send)
-            return
         started_s = self._gateway.clock.monotonic_s()
         exchange = Exchange(self._gateway, scope, receive, send)
         try:
@@ -140,7 +131,7 @@ class _S3Application:
                 await close_pieces(response.body)
                 response.body = b""
             await exchange.respond(response, self._host_id)
-        except ClientDisconnectedError:
+        except ClientGoneError:
             exchange.error_code = "ClientDisconnected"
         except Exception as error:  # noqa: BLE001 - outermost: the connection breaks off
             exchange.error_code = InternalError.code
@@ -160,7 +151,6 @@ class _S3Application:
 
     def _admit(self, exchange: Exchange) -> None:
         """Raises SlowDown if there are too many requests in flight, or connections."""
-        exchange.closes_connection = self._turns_away()
         is_one_too_many = self._in_flight_count >= self._gateway.settings.requests_in_flight_max
         if is_one_too_many or exchange.closes_connection:
             exchange.operation = "Shed"
@@ -270,12 +260,3 @@ class _S3Application:
         resource = unquote(exchange.raw_path.decode("latin-1"), errors="replace")
         document = render(error, resource, exchange.request_id, self._host_id)
         return S3Response(status=status, headers=headers, body=document)
-
-
-async def _answer_lifespan(receive: Receive, send: Send) -> None:
-    """There is nothing to start or to end: the process does that."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -42,10 +42,10 @@ from rucket.wire.sigv4.payload_hash import PayloadKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rucket.ports.asgi import Receive
     from rucket.ports.clock import Clock
     from rucket.ports.tasks import Tasks
     from rucket.service.gateway import ServiceSettings
-    from rucket.wire.asgi import Receive
     from rucket.wire.operation import Body
     from rucket.wire.sigv4.signature import SigningContext
 
@@ -121,7 +121,7 @@ class IncomingBytes:
         self.has_broken_off = False
         self.received_bytes = 0
 
-    async def read(self) -> bytes:
+    async def read(self) -> bytes | bytearray:
         """The bytes of the next message; `has_ended` is set with the last one.
 
         Raises:
@@ -144,7 +144,7 @@ class IncomingBytes:
         if message["type"] != "http.request":
             self.has_ended = self.has_broken_off = True
             raise IncompleteBody("The client went away before the body had ended.")
-        data: bytes = message.get("body", b"")
+        data: bytes | bytearray = message.get("body", b"")
         self.received_bytes += len(data)
         self.has_ended = not message.get("more_body", False)
         return data
@@ -218,11 +218,11 @@ class RequestBody:
             algorithm = promises.checksum.algorithm
             self._checksum = self.hasher_of(algorithm) or new_hasher(algorithm)
 
-    async def read(self) -> bytes | memoryview:
+    async def read(self) -> bytes | bytearray | memoryview:
         """The next piece, empty at the end. See `rucket.wire.operation.Body`."""
         while not self._incoming.has_ended:
             data = await self._incoming.read()
-            piece: bytes | memoryview = data
+            piece: bytes | bytearray | memoryview = data
             if data and self._decoder is not None:
                 piece = await self._decode(self._decoder, data)
             self._size_bytes_read += len(piece)
@@ -261,7 +261,9 @@ class RequestBody:
             expected = promises.checksum.expected_digest(self._trailers)
             check_digest(promises.checksum.algorithm, expected, self._checksum.digest())
 
-    async def _decode(self, decoder: ChunkedPayloadDecoder, data: bytes) -> bytes | memoryview:
+    async def _decode(
+        self, decoder: ChunkedPayloadDecoder, data: bytes | bytearray
+    ) -> bytes | memoryview:
         if self._hashes_chunks and len(data) > DECODED_INLINE_BYTES_MAX:
             pieces = await self._tasks.run_blocking(decoder.feed, data)
         else:

@@ -54,7 +54,7 @@ _CRC_COMBINATIONS: dict[ChecksumAlgorithm, Callable[[int, int, int], int]] = {
 class Hasher(Protocol):
     """Computes one checksum as the bytes go by."""
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Take the next bytes."""
 
     def digest(self) -> bytes:
@@ -69,7 +69,7 @@ class _CrcHasher:
         self._size_bytes = algorithm.digest_size_bytes
         self._value = 0
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         self._value = self._update(data, self._value)  # type: ignore[arg-type] # any buffer will do
 
     def digest(self) -> bytes:

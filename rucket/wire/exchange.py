@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rucket.ports.asgi import IS_ONE_TOO_MANY
 from rucket.wire.body import IncomingBytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from rucket.ports.asgi import Receive, Scope, Send
     from rucket.ports.tasks import Tasks
     from rucket.service.gateway import Gateway
-    from rucket.wire.asgi import Receive, Scope, Send
     from rucket.wire.operation import S3Response
 
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
@@ -27,10 +28,6 @@ _PIECES_PER_TURN = 8
 _WITHOUT_CONTENT_LENGTH = frozenset({204, 304})
 _SERVER = (b"server", b"Rucket")
 _CLOSE = (b"connection", b"close")
-
-
-class ClientDisconnectedError(Exception):
-    """The client left before it had the whole answer."""
 
 
 class Exchange:
@@ -46,7 +43,6 @@ class Exchange:
 
     def __init__(self, gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
         self._tasks: Tasks = gateway.tasks
-        self._receive = receive
         self._send = send
         self.scope = scope
         self.method: str = scope["method"]
@@ -65,7 +61,7 @@ class Exchange:
         self.response_bytes = 0
         self.discarded_bytes_max = DISCARDED_BYTES_MAX
         self.is_admitted = False
-        self.closes_connection = False
+        self.closes_connection: bool = scope.get(IS_ONE_TOO_MANY, False)
 
     @property
     def target(self) -> str:
@@ -83,7 +79,7 @@ class Exchange:
         """Sends the response.
 
         Raises:
-            ClientDisconnectedError: the client didn't wait for all of it.
+            ClientGoneError: the client didn't wait for all of it.
             Exception: what the iterator of the body raised; the client sees a broken connection,
                 since the headers have promised more bytes.
         """
@@ -137,28 +133,18 @@ class Exchange:
         headers: list[tuple[bytes, bytes]],
         pieces: AsyncIterator[bytes],
     ) -> None:
-        watch = self._tasks.spawn(self._disconnected(), "watch client")
         count = 0
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             async for piece in pieces:
-                if watch.done():
-                    raise ClientDisconnectedError
-                # Bytes, not a memoryview, which Granian would take apart byte by byte.
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
                 self.response_bytes += len(piece)
                 count += 1
                 if count % _PIECES_PER_TURN == 0:
-                    await self._tasks.sleep(0)  # or `watch` would never have its turn
+                    await self._tasks.sleep(0)  # or a quick client would keep others waiting
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            watch.cancel()
             await close_pieces(pieces)
-
-    async def _disconnected(self) -> None:
-        """Returns when the client has left. Sending to one who has is no error in ASGI."""
-        while (await self._receive())["type"] == "http.request":
-            pass
 
 
 async def close_pieces(pieces: AsyncIterator[bytes]) -> None:

@@ -34,7 +34,7 @@ class ComputedChecksum:
         """Which, by its S3 name."""
         return self._algorithm.value
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Takes the next bytes."""
         self._hasher.update(data)
 
@@ -80,7 +80,7 @@ class ChecksummedBody:
         """See `Body.size_bytes`."""
         return self._body.size_bytes
 
-    async def read(self) -> bytes | memoryview:
+    async def read(self) -> bytes | bytearray | memoryview:
         """See `Body.read`."""
         return await self._body.read()
 

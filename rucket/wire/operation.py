@@ -30,9 +30,9 @@ class Body(Protocol):
     size_bytes: int | None
     """How long it will be, where the client said so."""
 
-    async def read(self) -> bytes | memoryview:
-        """The next piece, empty at the end. The first call makes the server answer
-        ``100 Continue``, so authorise before.
+    async def read(self) -> bytes | bytearray | memoryview:
+        """The next piece, empty at the end, and the caller's from now on. The first call makes the
+        server answer ``100 Continue``, so authorise before.
 
         Raises:
             S3Error: the body broke off, was too long, came too slowly, or a chunk's signature or

@@ -24,8 +24,8 @@ from loadtests.bench.yardstick import measure_yardstick_s
 from rucket.daemon.build import build_gateway, build_node
 from rucket.daemon.request_recorder import RequestRecorder
 from rucket.daemon.settings_sources import load_settings
+from rucket.ports.asgi import Application, Message, Scope
 from rucket.wire.app import make_app
-from rucket.wire.asgi import Application, Message, Scope
 from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.signer import SigningCredentials, sign_headers
 from tests.unit.in_process_client import Transfer

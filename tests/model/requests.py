@@ -50,7 +50,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         """Takes the next bytes."""
         self._value = zlib.crc32(data, self._value)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
 
-    from rucket.wire.asgi import Application, Message
+    from rucket.ports.asgi import Application, Message
     from tests.simulator.process import Process
     from tests.simulator.scheduler import Scheduler, SimulatedPromise
 

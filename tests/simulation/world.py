@@ -54,10 +54,10 @@ from tests.simulator.transport import SimulatedNetwork
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from rucket.ports.asgi import Application
     from rucket.ports.index import Index
     from rucket.ports.log import Log
     from rucket.ports.tasks import Promise
-    from rucket.wire.asgi import Application
     from rucket.wire.request_observer import RequestObserver, RequestReport
     from tests.simulator.trace import Trace
 

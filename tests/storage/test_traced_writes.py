@@ -2,7 +2,7 @@
 
 Every process of the server starts with an audit hook (`tests/storage/tracing`) that sees each
 opening, renaming and removing of a file by Python code, and from where it comes. What C and Rust
-code opens by itself (SQLite does, Granian might) shows in ``/proc`` while it is open.
+code opens by itself (SQLite does) shows in ``/proc`` while it is open.
 """
 
 from __future__ import annotations

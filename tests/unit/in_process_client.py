@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from defusedxml.ElementTree import fromstring
 
+from rucket.ports.asgi import IS_ONE_TOO_MANY, ClientGoneError
 from rucket.wire.sigv4.canonical_request import SignedRequest
 from rucket.wire.sigv4.signer import SigningCredentials, sign_headers
 from tests.unit.fakes import NOW_MS, ROOT
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from xml.etree.ElementTree import Element
 
+    from rucket.ports.asgi import Application, Message
     from rucket.service.gateway import ConfiguredUser
-    from rucket.wire.asgi import Application, Message
 
 HOST = "127.0.0.1:9000"
 _NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -60,12 +61,14 @@ class Transfer:
         pieces: what the client sends of its body, in order; None stands for leaving.
         received_count: how many of them the application has taken.
         sent: what the application has sent.
+        sent_count_max: after so many messages the client leaves; None: it stays.
     """
 
     pieces: deque[bytes | None]
     ends: bool = True
     received_count: int = 0
     sent: list[Message] = field(default_factory=list)
+    sent_count_max: int | None = None
 
     async def receive(self) -> Message:
         """See ASGI. After the body, waits for ever, as for a client that waits for its answer."""
@@ -83,6 +86,8 @@ class Transfer:
 
     async def send(self, message: Message) -> None:
         """See ASGI."""
+        if len(self.sent) == self.sent_count_max:
+            raise ClientGoneError
         self.sent.append(dict(message))
 
     def answer(self) -> Answer:
@@ -104,6 +109,7 @@ class Client:
     application: Application
     user: ConfiguredUser | None = ROOT
     now_ms: int = NOW_MS
+    is_one_too_many: bool = False
 
     async def request(
         self,
@@ -132,11 +138,9 @@ class Client:
             all_headers.setdefault("content-length", str(len(body)))
         if self.user is not None:
             all_headers |= self._signature(method, raw_path, raw_query, all_headers, body)
-        await self.application(
-            _scope(method, raw_path, raw_query, list(all_headers.items())),
-            transfer.receive,
-            transfer.send,
-        )
+        scope = _scope(method, raw_path, raw_query, list(all_headers.items()))
+        scope[IS_ONE_TOO_MANY] = self.is_one_too_many
+        await self.application(scope, transfer.receive, transfer.send)
 
     def _signature(
         self,

@@ -92,7 +92,7 @@ class ChunkedPayloadDecoder:
         """Whether the body has ended and everything in it has been verified."""
         return self._state is _State.DONE
 
-    def feed(self, data: bytes) -> list[memoryview]:
+    def feed(self, data: bytes | bytearray) -> list[memoryview]:
         """Take the next bytes of the body.
 
         Hashing releases the interpreter lock for pieces above 2 KiB, so that this may well run in
@@ -146,7 +146,7 @@ class ChunkedPayloadDecoder:
         if not self._chunk_remaining:
             self._state = _State.DATA_END
 
-    def _take_line(self, data: bytes, position: int) -> int:
+    def _take_line(self, data: bytes | bytearray, position: int) -> int:
         """Collect a line, act on it when it is whole; returns where the next one begins."""
         newline = data.find(b"\n", position)
         stop = len(data) if newline < 0 else newline + 1
@@ -250,7 +250,7 @@ class ChunkedPayloadDecoder:
             f"{self._previous_signature}\n{digest}",
         )
 
-    def _take_tail(self, data: bytes) -> None:
+    def _take_tail(self, data: bytes | bytearray) -> None:
         """Some clients end with a line too many; anything else after the end is an error."""
         self._tail_bytes += len(data)
         if self._tail_bytes > _TAIL_BYTES_MAX or data.strip(b"\r\n"):

@@ -51,7 +51,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         self._value = zlib.crc32(data, self._value)
 
     def checksum(self) -> Checksum:
@@ -61,7 +61,7 @@ class _Crc32:
 class _Adler32(_Crc32):
     algorithm = "ADLER32"
 
-    def update(self, data: bytes | memoryview, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         self._value = zlib.adler32(data, self._value or 1)
 
     def checksum(self) -> Checksum:

@@ -303,7 +303,7 @@ class TestBodies:
         """SlowDown, and the last answer on its connection; health is answered all the same."""
 
         async def scenario(setting: Setting) -> None:
-            client = Client(make_app(setting.node.gateway, None, lambda: True), ALICE)
+            client = Client(setting.alice.application, ALICE, is_one_too_many=True)
 
             refused = await client.request("GET", "/")
             health = await client.request("GET", "/minio/health/live")
@@ -311,7 +311,6 @@ class TestBodies:
             assert (refused.status, refused.error_code) == (503, "SlowDown")
             assert refused.headers["connection"] == "close"
             assert health.status == 200
-            assert "connection" not in health.headers
 
         run(scenario)
 
@@ -366,7 +365,7 @@ class TestBodies:
         async def scenario(setting: Setting) -> None:
             await setting.alice.request("PUT", "/bucket")
             await setting.alice.request("PUT", "/bucket/key", b"x" * 40 * MIB)
-            transfer = Transfer(deque([None]))
+            transfer = Transfer(deque(), sent_count_max=3)
 
             await setting.alice.exchange("GET", "/bucket/key", transfer, b"", {})
 

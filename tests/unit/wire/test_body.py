@@ -31,7 +31,7 @@ from tests.unit.in_process_client import Transfer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rucket.wire.asgi import Message
+    from rucket.ports.asgi import Message
 
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 DATA = b"some bytes, in chunks"

@@ -148,7 +148,12 @@ class _PageScan:
         """Looks at the rows of a slice that began at `position`."""
         was_whole_slice = len(rows) == self.slice_size
         object_count = len(self._objects)
-        took_all = self._take_objects(rows) if self._group_end is None else self._take_grouped(rows)
+        if self._group_end is None:
+            took_all = self._take_objects(rows)
+        elif self._skips:
+            took_all = self._take_first_of_groups(rows, self._group_end)
+        else:
+            took_all = self._take_grouped(rows)
         if not took_all:
             self._is_truncated = self.is_complete = True
             return
@@ -163,6 +168,24 @@ class _PageScan:
         room = self.query.limit - self._count()
         self._add_objects(rows[:room])
         return len(rows) <= room
+
+    def _take_first_of_groups(self, rows: list[Row], group_end: GroupEnd) -> bool:
+        """Each row is the first of what it is rolled up in, or an entry; where none is an entry,
+        as is usual, all of them are taken at once. Says whether there was room for all.
+        """
+        mark, offset = group_end.mark, group_end.offset
+        taken = rows[: self.query.limit - self._count()]
+        ends = [row_key.find(mark, offset) for row_key, _ in taken]
+        if not taken or min(ends) < 0:
+            return self._take_grouped(rows)
+        start, mark_size = self._key_start, len(mark)
+        self._common_prefixes += [
+            row_key[start : end + mark_size].decode()
+            for (row_key, _), end in zip(taken, ends, strict=True)
+        ]
+        self._last = self._common_prefixes[-1]
+        self.position = self._end_of_group(taken[-1][0][: ends[-1] + mark_size])
+        return len(taken) == len(rows)
 
     def _take_grouped(self, rows: list[Row]) -> bool:
         """Rows may be rolled up. Says whether there was room for all."""

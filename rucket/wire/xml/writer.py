@@ -14,7 +14,7 @@ from rucket.wire.timestamps import format_iso8601
 from rucket.wire.xml.escaping import escape, is_representable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rucket.model.records import Checksum
     from rucket.wire.xml.documents import (
@@ -236,10 +236,12 @@ def checksum_elements(checksum: Checksum | None) -> str:
     )
 
 
-def _common_prefixes(prefixes: Iterable[str], encode: Callable[[str], str]) -> list[str]:
-    return [
-        f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>" for prefix in prefixes
-    ]
+def _common_prefixes(prefixes: Sequence[str], encode: Callable[[str], str]) -> list[str]:
+    if not prefixes:
+        return []
+    between = "</Prefix></CommonPrefixes><CommonPrefixes><Prefix>"
+    encoded = prefixes if is_unreserved("".join(prefixes)) else [encode(each) for each in prefixes]
+    return [f"<CommonPrefixes><Prefix>{between.join(encoded)}</Prefix></CommonPrefixes>"]
 
 
 def _deleted(item: DeletedObject) -> str:

@@ -2,7 +2,8 @@
 
 ::
 
-    survey all segments ── build lost maps again ── for each with enough dead bytes:
+    look at some maps ── survey all segments ── build lost maps again
+    for each with enough dead bytes:
         lock ── judge each record ── is one missing? leave it
         copy what is alive, each block verified ── is one damaged? leave it
         sync the copies ── sync the maps that lead to them ── bury what was deleted meanwhile
@@ -19,7 +20,9 @@ when one doesn't verify: the scrubber has to look at that first.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -50,6 +53,7 @@ BYTES_PER_STEP: Final = 1024 * 1024
 _OPEN_COST_BYTES: Final = 64 * 1024
 _HEADER_COST_BYTES: Final = 4096
 _MAP_COST_BYTES: Final = 64 * 1024
+_MAPS_PER_PASS: Final = 64
 _SETTLED_AFTER_MS: Final = 2000
 """A segment that was written so long before it was surveyed shows any later write by its time."""
 
@@ -113,6 +117,8 @@ class Compactor:
         self._known: dict[bytes, _Known] = {}
         self._arrival_counts: Counter[bytes] | None = None
         self._damaged_maps: set[bytes] = set()
+        self._map_ids: set[bytes] = set()
+        self._last_checked_map = b""
         self._running: Iterator[int] | None = None
 
     def step(self) -> int:
@@ -140,6 +146,7 @@ class Compactor:
 
     def _pass(self) -> Iterator[int]:
         lost: dict[bytes, dict[int, Place]] = {}
+        yield from self._check_maps()
         known = {} if self._damaged_maps else self._known
         self._known = {}
         if self._arrival_counts is None:
@@ -151,6 +158,32 @@ class Compactor:
         for segment_id in self._candidates():
             yield from self._compact(segment_id)
         self._tell()
+
+    def _check_maps(self) -> Iterator[int]:
+        """Reads some maps again, those that come after the last ones: readers of other processes
+        fail on a damaged one, and this process knows most of them by heart.
+        """
+        there = set(self._directory.moved_map_ids())
+        missing = self._map_ids - there
+        self._map_ids |= there
+        after = sorted(there)[bisect_right(sorted(there), self._last_checked_map) :]
+        self._last_checked_map = after[_MAPS_PER_PASS - 1] if len(after) > _MAPS_PER_PASS else b""
+        for segment_id in [*sorted(missing), *after[:_MAPS_PER_PASS]]:
+            yield _MAP_COST_BYTES
+            try:
+                if self._blobs.moved.load(segment_id):
+                    continue
+                path = self._directory.moved_map_path(segment_id)
+                _logger.error("the map %s of moved blobs is missing, or empty", path)
+            except CorruptionError as error:
+                _logger.error("%s", error)  # noqa: TRY400 - the message says it all
+            self._damaged_maps.add(segment_id)
+            # What is known by heart is whole: it is on the device again at once.
+            with contextlib.suppress(CorruptionError):
+                places = self._blobs.moved.whole(segment_id)
+                if places:
+                    self._save({segment_id: places})
+                    self._damaged_maps.discard(segment_id)
 
     def _tell(self) -> None:
         known = self._known.values()
@@ -356,11 +389,13 @@ class Compactor:
     def _save(self, maps: dict[bytes, dict[int, Place]]) -> None:
         counts = self._arrival_counts
         self._arrival_counts = None
+        self._map_ids.difference_update(maps)
         if counts is not None:
             for born_in, places in maps.items():
                 counts.subtract(place.segment_id for place in self._find_map(born_in).values())
                 counts.update(place.segment_id for place in places.values())
         self._blobs.moved.save(maps)
+        self._map_ids.update(segment_id for segment_id, places in maps.items() if places)
         self._arrival_counts = counts
 
     def _find_map(self, segment_id: bytes) -> Mapping[int, Place]:

@@ -140,6 +140,36 @@ def test_lost_maps_are_built_again_from_the_segments(device: PackedDevice) -> No
     assert check_all_segments(device.start(), _no_progress).problems == []
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["known by heart", "forgotten"])
+@pytest.mark.parametrize("is_missing", [True, False], ids=["missing", "damaged"])
+def test_maps_are_mended_while_the_compactor_runs(
+    device: PackedDevice, *, is_known: bool, is_missing: bool
+) -> None:
+    """It doesn't have to start again for that."""
+    for place, blob_id in enumerate(_fill(device, 60)):
+        if place % 2:
+            device.delete(blob_id)
+    compactor = device.compactor()
+    for _ in range(3):
+        while compactor.step():
+            pass
+    paths = device.map_paths()
+    assert len(paths) > 2
+    if not is_known:
+        compactor._blobs.moved._kept.clear()
+    if is_missing:
+        paths[1].unlink()
+    else:
+        flip(paths[1], 30)
+    device.restart()
+    for _ in range(2):
+        while compactor.step():
+            pass
+
+    device.restart()
+    device.check()
+
+
 def test_a_flipped_byte_of_a_map_leads_nowhere(device: PackedDevice) -> None:
     """Any byte: what it says isn't believed."""
     for place, blob_id in enumerate(_fill(device)):

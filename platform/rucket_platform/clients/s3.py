@@ -141,20 +141,26 @@ class Buckets:
             raise self._unreachable(error) from error
 
     def _empty(self, bucket: str) -> None:
+        refused: list[str] = []
         for page in self._pages_of_keys(bucket):
             delete: DeleteTypeDef = {"Objects": page, "Quiet": True}
             errors = self._client.delete_objects(Bucket=bucket, Delete=delete).get("Errors", [])
             if any(error.get("Code") == "AccessDenied" for error in errors):
                 # Only then: who may not bypass a retention is refused for the question alone.
-                self._client.delete_objects(
+                errors = self._client.delete_objects(
                     Bucket=bucket, Delete=delete, BypassGovernanceRetention=True
-                )
+                ).get("Errors", [])
+            refused += [f"{error.get('Code')}: {error.get('Message')}" for error in errors]
         uploads = self._client.get_paginator("list_multipart_uploads")
         for answer in uploads.paginate(Bucket=bucket):
             for upload in answer.get("Uploads", []):
                 self._client.abort_multipart_upload(
                     Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
                 )
+        if refused:
+            raise ResourceRefused(
+                f"bucket {bucket}: {len(refused)} versions in it can't be deleted: {refused[0]}"
+            )
 
     def _pages_of_keys(self, bucket: str) -> Iterator[list[ObjectIdentifierTypeDef]]:
         try:

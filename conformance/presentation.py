@@ -79,11 +79,23 @@ def comparison_report(first: Run, second: Run) -> Report:
         title=f"S3 conformance: {first.target} and {second.target}",
         verdict=Verdict(
             passed=not compare(first, second).lost,
-            sentence=f"{'; '.join(score_lines(first))} became {'; '.join(score_lines(second))}.",
+            sentence=_comparison_sentence(first, second),
         ),
-        about=Facts((("first", first.started), ("second", second.started))),
+        about=Facts(
+            (
+                ("first", f"{first.target}, {first.started}"),
+                ("second", f"{second.target}, {second.started}"),
+            )
+        ),
         sections=(Section("Differences", _difference_blocks(first, second)),),
     )
+
+
+def _comparison_sentence(first: Run, second: Run) -> str:
+    one, other = "; ".join(score_lines(first)), "; ".join(score_lines(second))
+    if first.target == second.target:
+        return f"{one} became {other}."
+    return f"{first.target}: {one}. {second.target}: {other}."
 
 
 def _passed(run: Run) -> int:
@@ -186,13 +198,16 @@ def _causes(run: Run) -> Section:
 
 def _difference_blocks(first: Run, second: Run) -> tuple[Block, ...]:
     difference = compare(first, second)
+    gained, lost = "Newly passed", "No longer passed"
+    if first.target != second.target:
+        gained, lost = f"Passed by {second.target} alone", f"Passed by {first.target} alone"
     return (
         Text(
-            f"Of {difference.common_count} tests in both, {len(difference.gained)} pass now "
-            f"that did not, {len(difference.lost)} no longer do."
+            f"Of {difference.common_count} tests in both: {gained[0].lower()}{gained[1:]} "
+            f"{len(difference.gained)}, {lost[0].lower()}{lost[1:]} {len(difference.lost)}."
         ),
-        _names("No longer passed", difference.lost, is_bad=True),
-        _names("Newly passed", difference.gained, is_bad=False),
+        _names(lost, difference.lost, is_bad=True),
+        _names(gained, difference.gained, is_bad=False),
         Table(
             "Failing for another cause",
             ("test", "before", "after"),

@@ -1,6 +1,7 @@
 """A run as a report and as a page of the documentation."""
 
 import json
+from dataclasses import replace
 
 from defusedxml import ElementTree
 
@@ -82,3 +83,13 @@ def test_a_comparison_tells_what_was_lost() -> None:
     assert not report.verdict.passed
     assert "test_object_copy_canned_acl" in html(report)
     assert comparison_report(worse, better).verdict.passed
+
+
+def test_two_servers_beside_each_other_are_called_by_their_names() -> None:
+    """Neither has become the other."""
+    one = d1_run()
+    passed = tuple(Result(result.node_id, Outcome.PASSED, 0) for result in one.results)
+    text = html(comparison_report(one, replace(one, target="Another", results=passed)))
+    assert "passed by Another alone 1" in text
+    assert f"{one.target}: D0" in text
+    assert "became" not in text

@@ -98,7 +98,7 @@ deploy-test: .venv/installed ## The real Pulumi engine: up, change, heal, grow, 
 
 .PHONY: containers-test
 containers-test: .venv/installed ## The image and nodes in containers, on an engine that is there or is installed and started (as root)
-	@.venv/bin/python -m tests.containers.engine -- $(PYTEST) tests/containers
+	@.venv/bin/python -m tests.containers.engine -- $(PYTEST) tests/containers tests/deploy -k containers -n 2 --dist loadfile
 
 .PHONY: format
 format: .venv/installed ## Format the code

@@ -24,6 +24,13 @@ DEFAULT_ACCESS_KEY_ID = "rucket"
 DEFAULT_SECRET_ACCESS_KEY = "rucket123"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+# Settings that name files, besides those that the topology owns.
+_PATHS = (
+    ("server", "tls_cert"),
+    ("server", "tls_key"),
+    ("storage", "devices"),
+    ("storage.encryption", "key_file"),
+)
 # The general S3 rule, so that a wrong name fails before anything runs.
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -134,12 +141,14 @@ class Topology:
         bind: The address that every node listens on.
         data: What `destroy` does with the data.
         start_timeout_s: How long a node may take until it is ready.
+        image: The container image that nodes run from; None for processes of this machine.
     """
 
     regions: tuple[Region, ...]
     bind: str = "127.0.0.1"
     data: DataRemoval = DataRemoval.KEEP
     start_timeout_s: float = 60.0
+    image: str | None = None
 
 
 def validate(topology: Topology) -> None:
@@ -157,6 +166,8 @@ def validate(topology: Topology) -> None:
     for position, region in enumerate(topology.regions):
         _check_region(region, f"regions[{position}]", loopback=is_loopback(topology.bind))
     _check_ports(topology)
+    if topology.image is not None:
+        _check_containers(topology)
 
 
 def is_loopback(address: str) -> bool:
@@ -216,6 +227,24 @@ def _check_credentials(credentials: Credentials, path: str, *, loopback: bool) -
             "the default credentials are allowed on loopback only; "
             "leave them out to have some generated",
         )
+
+
+def _check_containers(topology: Topology) -> None:
+    for position, region in enumerate(topology.regions):
+        path = f"regions[{position}]"
+        if region.credentials is not None and region.credentials.are_default:
+            raise TopologyError(
+                f"{path}.credentials",
+                "a container's server can't tell who reaches it and refuses the default "
+                "credentials; leave them out to have some generated",
+            )
+        for section, key in _PATHS:
+            if key in region.settings.get(section, {}):
+                raise TopologyError(
+                    f"{path}.settings.{section}.{key}",
+                    "names a file of this machine, which a container doesn't see; "
+                    "run this region's nodes as processes",
+                )
 
 
 def _check_buckets(region: Region, path: str) -> None:

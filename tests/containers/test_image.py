@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
@@ -109,14 +110,14 @@ def test_a_wrong_setting_is_told_in_the_log(
     image: str, engine: DockerClient, section: str, key: str, value: str, said: str
 ) -> None:
     """The start fails with the server's own words, and leaves no container."""
-    before = {container.id for container in engine.containers.list(all=True)}
+    name = f"rucket-test-{uuid4().hex}"
 
     with pytest.raises(NodeStartFailed) as failed:
-        RucketContainer(image, settings={section: {key: value}}).start()
+        RucketContainer(image, settings={section: {key: value}}, name=name).start()
 
     assert said in str(failed.value)
     assert failed.value.exit_code not in (None, 0)
-    assert {container.id for container in engine.containers.list(all=True)} <= before
+    assert engine.containers.list(all=True, filters={"name": name}) == []
 
 
 def test_data_survives_the_container(image: str, volume: str) -> None:

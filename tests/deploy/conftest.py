@@ -8,7 +8,7 @@ from rich.console import Console
 
 from rucket_platform.tools.install import ensure_tools
 from rucket_platform.tools.progress import Progress
-from tests.deploy.project import Project
+from tests.deploy.project import IMAGE, PROCESSES, Project
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,8 +23,12 @@ def _tools(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project with nothing declared yet; whatever it started is ended."""
-    made = Project(tmp_path)
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    """A project with nothing declared yet; whatever it started is ended.
+
+    Its nodes are processes unless the test asks for another substrate (`on_every_substrate`).
+    """
+    substrate = getattr(request, "param", PROCESSES)
+    made = Project(tmp_path, image=None if substrate == PROCESSES else IMAGE)
     yield made
     made.clean_up()

@@ -10,22 +10,35 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psutil
+import pytest
 import yaml
 from botocore.config import Config
+from docker.models.containers import Container
 from mypy_boto3_s3 import S3Client
 
+from rucket_platform.clients.container_engine import connect_engine
 from tests.server_process import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STACK = "test"
 COMMAND_TIMEOUT_S = 120.0
 LOOPBACK = "127.0.0.1"
+
+PROCESSES, CONTAINERS = "processes", "containers"
+# `make containers-test` sets it; elsewhere there is no engine, and nodes are processes.
+IMAGE = os.environ.get("RUCKET_IMAGE")
+
+on_every_substrate = pytest.mark.parametrize(
+    "project", [PROCESSES, CONTAINERS] if IMAGE else [PROCESSES], indirect=True
+)
+"""Runs a test with nodes as processes and, where there is an image, in containers."""
 
 Topology = dict[str, Any]
 
@@ -49,8 +62,9 @@ class Answer:
 class Project:
     """A Pulumi project in `directory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, image: str | None = None) -> None:
         self.directory = directory
+        self._image = image
         self.infra = directory / "infra"
         self.state = directory / ".rucket"
         self._shell: dict[str, str] | None = None
@@ -61,7 +75,9 @@ class Project:
 
     def declare(self, topology: Topology) -> None:
         """Write the stack file."""
-        body = {"config": {"rucket:topology": topology}}
+        contained = {"substrate": CONTAINERS, "image": self._image}
+        declared = topology if self._image is None else {**contained, **topology}
+        body = {"config": {"rucket:topology": declared}}
         (self.infra / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
 
     def command(self, name: str, *arguments: str) -> list[str]:
@@ -120,10 +136,23 @@ class Project:
 
     def pid(self, region: str, node: str) -> int:
         """The pid that the node was started with."""
-        return int(json.loads(self.record(region, node).read_text())["pid"])
+        body = json.loads(self.record(region, node).read_text())
+        if self._image is None:
+            return int(body["pid"])
+        with closing(connect_engine()) as engine:
+            return int(engine.containers.get(body["container_id"]).attrs["State"]["Pid"])
 
     def record(self, region: str, node: str) -> Path:
-        return self.node_directory(region, node) / "node.json"
+        """What says which process or container runs."""
+        name = "node.json" if self._image is None else "container.json"
+        return self.node_directory(region, node) / name
+
+    def is_started(self, region: str, node: str) -> bool:
+        """Whether the node's process or container is there and recorded."""
+        record = self.record(region, node)
+        return (
+            record.exists() and json.loads(record.read_text()).get("container_id", "") is not None
+        )
 
     def kill_node(self, region: str, node: str) -> None:
         """Kill a node's supervisor and wait until all of the node is gone."""
@@ -135,8 +164,8 @@ class Project:
         assert not left, left
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process that belongs to this project."""
-        found = []
+        """Every living process that belongs to this project, containers' supervisors included."""
+        found = self._contained()
         for process in psutil.process_iter():
             try:
                 command_line = " ".join(process.cmdline())
@@ -146,10 +175,35 @@ class Project:
                 continue
         return found
 
+    def _contained(self) -> list[psutil.Process]:
+        if self._image is None:
+            return []
+        with closing(connect_engine()) as engine:
+            pids = [
+                int(container.attrs["State"]["Pid"])
+                for container in engine.containers.list()
+                if self._owns(container)
+            ]
+        return [psutil.Process(pid) for pid in pids if pid]
+
+    def _owns(self, container: Container) -> bool:
+        return any(
+            mount["Source"].startswith(str(self.state)) for mount in container.attrs["Mounts"]
+        )
+
+    def _remove_containers(self) -> None:
+        if self._image is None:
+            return
+        with closing(connect_engine()) as engine:
+            for container in engine.containers.list(all=True):
+                if self._owns(container):
+                    container.remove(force=True, v=True)
+
     def clean_up(self) -> None:
         """End what is left, whatever the test did."""
         while _opened_clients:
             _opened_clients.pop().close()
+        self._remove_containers()
         for process in self.processes():
             try:
                 process.kill()

@@ -11,9 +11,10 @@ import psutil
 import pytest
 
 from rucket_platform.wait import wait_until
-from tests.deploy.project import LOOPBACK, STACK, Project, region
+from tests.deploy.project import LOOPBACK, STACK, Project, on_every_substrate, region
 
 
+@on_every_substrate
 def test_a_failed_start_reports_the_last_log_lines(project: Project) -> None:
     """A setting that the server refuses fails the `up` with the server's own words."""
     wrong = region("eu")
@@ -27,6 +28,7 @@ def test_a_failed_start_reports_the_last_log_lines(project: Project) -> None:
     assert not any("eu-1" in " ".join(one.cmdline()) for one in project.processes())
 
 
+@on_every_substrate
 def test_a_port_in_use_names_its_holder(project: Project) -> None:
     """A node whose port is taken is not started, and the holder is named."""
     eu = region("eu")
@@ -40,6 +42,7 @@ def test_a_port_in_use_names_its_holder(project: Project) -> None:
     assert "stack test is up" in repeated.out
 
 
+@on_every_substrate
 def test_an_interrupted_up_can_be_repeated(project: Project) -> None:
     """An engine killed while nodes start leaves a lock and nodes; the next `up` takes them over."""
     project.declare({"regions": [region("eu"), region("us")]})
@@ -53,7 +56,7 @@ def test_an_interrupted_up_can_be_repeated(project: Project) -> None:
         stderr=subprocess.DEVNULL,
     ) as interrupted:
         wait_until(
-            lambda: project.record("eu", "eu-1").exists() and project.record("us", "us-1").exists(),
+            lambda: project.is_started("eu", "eu-1") and project.is_started("us", "us-1"),
             timeout_s=60,
             what="both nodes to be started",
         )

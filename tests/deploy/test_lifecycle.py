@@ -10,8 +10,17 @@ import stat
 import psutil
 
 from rucket_platform.substrates.process_identity import identify, living_process
-from tests.deploy.project import STACK, Project, create_bucket, region, s3_client
+from tests.deploy.project import (
+    STACK,
+    Project,
+    create_bucket,
+    on_every_substrate,
+    region,
+    s3_client,
+)
 from tests.server_process import free_ports
+
+pytestmark = on_every_substrate
 
 
 def test_a_second_up_changes_nothing_and_nodes_outlive_the_command(project: Project) -> None:

@@ -10,11 +10,16 @@ from rucket_platform.settings_file.stack_config import read_topology
 from rucket_platform.topology import Credentials, DataRemoval, Device, Node
 
 NODE = {"name": "eu-1", "port": 9000, "metrics_port": 9001}
+DEFAULT_CREDENTIALS = {"access_key_id": "rucket", "secret_access_key": "rucket123"}
 REGION = {"name": "eu", "nodes": [NODE]}
 
 
 def topology(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy({"regions": [REGION], **changes})
+
+
+def contained(**changes: Any) -> dict[str, Any]:
+    return topology(substrate="containers", **changes)
 
 
 def region(**changes: Any) -> dict[str, Any]:
@@ -34,6 +39,22 @@ def test_a_short_topology_gets_careful_defaults() -> None:
     (eu,) = read.regions
     assert (eu.s3_region, eu.credentials) == ("eu", None)
     assert eu.nodes == (Node("eu-1", 9000, 9001, (Device("data"),)),)
+
+
+@pytest.mark.parametrize(
+    ("config", "image"),
+    [
+        (topology(), None),
+        (topology(substrate="processes"), None),
+        (topology(substrate="containers"), "rucket:latest"),
+        (topology(substrate="containers", image="rucket:0.1.0"), "rucket:0.1.0"),
+    ],
+)
+def test_the_substrate_decides_whether_there_is_an_image(
+    config: dict[str, Any], image: str | None
+) -> None:
+    """Nodes are processes unless containers are asked for."""
+    assert read_topology(config).image == image
 
 
 def test_whole_numbers_may_arrive_as_floats() -> None:
@@ -110,6 +131,21 @@ def test_a_regions_settings_win_over_the_deployments() -> None:
             "on loopback only",
             id="default-credentials-in-public",
         ),
+        pytest.param(topology(substrate="moon"), "substrate", "processes or", id="bad-substrate"),
+        pytest.param(topology(image="rucket:1"), "image", "containers only", id="image-of-process"),
+        pytest.param(contained(image=""), "image", "not be empty", id="empty-image"),
+        pytest.param(
+            contained(regions=[{**REGION, "credentials": DEFAULT_CREDENTIALS}]),
+            "regions[0].credentials",
+            "refuses the default",
+            id="default-credentials-in-a-container",
+        ),
+        pytest.param(
+            contained(settings={"storage.encryption": {"key_file": "/etc/keys"}}),
+            "regions[0].settings.storage.encryption.key_file",
+            "a container doesn't see",
+            id="file-outside-the-container",
+        ),
         pytest.param(
             region(credentials={"access_key_id": "x"}),
             "regions[0].credentials.secret_access_key",
@@ -168,9 +204,7 @@ def test_a_wrong_topology_is_refused_by_the_keys_name(config: object, path: str,
 
 def test_default_credentials_are_allowed_on_loopback() -> None:
     """What the server allows on loopback, the topology allows."""
-    given = {"access_key_id": "rucket", "secret_access_key": "rucket123"}
-
-    read = read_topology(region(credentials=given))
+    read = read_topology(region(credentials=DEFAULT_CREDENTIALS))
 
     assert read.regions[0].credentials == Credentials("rucket", "rucket123")
     assert "rucket123" not in repr(read)

@@ -54,6 +54,7 @@ class Deployment(pulumi.ComponentResource):
                     bind=topology.bind,
                     data=topology.data,
                     start_timeout_s=topology.start_timeout_s,
+                    image=topology.image,
                 ),
                 pulumi.ResourceOptions(parent=self),
             ).outputs

@@ -37,6 +37,7 @@ class RegionArgs:
         bind: The address that its nodes listen on.
         data: What destroying it does with its data.
         start_timeout_s: How long a node may take until it is ready.
+        image: The container image that its nodes run from, if they do.
     """
 
     region: topology.Region
@@ -45,6 +46,7 @@ class RegionArgs:
     bind: str
     data: topology.DataRemoval
     start_timeout_s: float
+    image: str | None
 
 
 class Region(pulumi.ComponentResource):
@@ -97,7 +99,9 @@ class Region(pulumi.ComponentResource):
                 directory=str(directory),
                 region=args.region.name,
                 node=node.name,
-                command=list(args.command),
+                # In a container the image says what runs.
+                command=list(args.command) if args.image is None else [],
+                image=args.image,
                 bind=args.bind,
                 port=node.port,
                 metrics_port=node.metrics_port,

@@ -6,7 +6,7 @@ import sys
 
 from rucket_platform.provider.plugin import serve
 from rucket_platform.provider.rucket_provider import RucketProvider
-from rucket_platform.substrates.local_process import LocalProcesses
+from rucket_platform.substrates.by_image import ByImage
 
 if __name__ == "__main__":
-    serve(RucketProvider(LocalProcesses()), sys.argv[1:])
+    serve(RucketProvider(ByImage()), sys.argv[1:])

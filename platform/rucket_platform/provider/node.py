@@ -5,7 +5,8 @@ Which change does what:
 | changed                                        | effect                                 |
 |------------------------------------------------|----------------------------------------|
 | directory, region, node, s3_region, data_dir   | replacement, the old one first         |
-| bind, ports, credentials, settings, command    | in place: restart with new settings    |
+| bind, ports, credentials, settings, command,   | in place: restart with new settings,   |
+| image                                          | as a process or from the image         |
 | data, start_timeout_s                          | in place: nothing restarts             |
 | status, config (found by refresh)              | in place: heal                         |
 """
@@ -22,6 +23,7 @@ from rucket_platform.errors import AdminApiError, ResourceRefused, ServerUnreach
 from rucket_platform.provider.properties import UNKNOWN, Properties, is_unknown
 from rucket_platform.provider.resource_kind import Effect, Found, changed
 from rucket_platform.settings_file.server_config import ServerSettings, join_address
+from rucket_platform.substrates.container_files import ContainerFiles
 from rucket_platform.substrates.node_files import NodeFiles
 from rucket_platform.substrates.substrate import (
     ConfigStatus,
@@ -44,6 +46,7 @@ _RESTARTING = (
     "secret_access_key",
     "sections",
     "command",
+    "image",
 )
 _QUIET = ("data", "start_timeout_s")
 _DESIRED = {"status": NodeStatus.RUNNING.value, "config": ConfigStatus.AS_DECLARED.value}
@@ -57,6 +60,7 @@ class NodeKind:
     inputs: Mapping[str, bool] = {
         **dict.fromkeys((*_REPLACING, *_RESTARTING, *_QUIET), True),
         "sections": False,
+        "image": False,
     }
     desired: Mapping[str, str] = _DESIRED
 
@@ -73,6 +77,8 @@ class NodeKind:
             wrong["data"] = "must be keep or delete"
         if inputs["access_key_id"] == DEFAULT_ACCESS_KEY_ID and not is_loopback(inputs["bind"]):
             wrong["access_key_id"] = "the default credentials are allowed on loopback only"
+        if inputs["access_key_id"] == DEFAULT_ACCESS_KEY_ID and inputs.get("image") is not None:
+            wrong["access_key_id"] = "the default credentials are not allowed in containers"
         return wrong
 
     def diff(self, state: Properties, inputs: Properties) -> dict[str, Effect]:
@@ -139,6 +145,7 @@ def _plan(inputs: Properties) -> NodePlan:
             sections=inputs.get("sections") or {},
         ),
         start_timeout_s=float(inputs["start_timeout_s"]),
+        image=inputs.get("image"),
     )
 
 
@@ -185,19 +192,21 @@ def _imported(directory: Path) -> Properties:
         ) from error
     sections = tomllib.loads(text)
     bind, _, port = sections["server"].pop("bind").rpartition(":")
+    container = ContainerFiles(directory).read_record()
     return {
         "directory": str(directory),
         "region": directory.parent.name,
         "node": directory.name,
         "s3_region": sections["server"].pop("region"),
         "data_dir": sections["storage"].pop("data_dir"),
-        "bind": bind.strip("[]"),
+        "bind": bind.strip("[]") if container is None else container.bind,
         "port": int(port),
         "metrics_port": sections.pop("metrics")["port"],
         "access_key_id": sections["auth"].pop("access_key"),
         "secret_access_key": sections["auth"].pop("secret_key"),
         "sections": {name: values for name, values in sections.items() if values},
-        "command": _imported_command(directory),
+        "command": _imported_command(directory) if container is None else [],
+        "image": None if container is None else container.image,
         "data": DataRemoval.KEEP.value,
         "start_timeout_s": 60,
     }

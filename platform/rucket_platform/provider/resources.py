@@ -21,6 +21,7 @@ class NodeArgs:
     region: str
     node: str
     command: list[str]
+    image: str | None
     bind: str
     port: int
     metrics_port: int

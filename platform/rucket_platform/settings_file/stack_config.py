@@ -5,6 +5,7 @@ config:
   rucket:topology:
     data: keep                    # or delete: what `destroy` does with the data
     bind: 127.0.0.1
+    substrate: processes          # or containers, then also image: what `make image` has built
     settings:                     # sections of rucket.toml, for every region
       logging: {level: info}
     regions:
@@ -40,6 +41,10 @@ from rucket_platform.topology import (
     User,
     validate,
 )
+
+_PROCESSES = "processes"
+_CONTAINERS = "containers"
+_DEFAULT_IMAGE = "rucket:latest"
 
 Settings = dict[str, dict[str, SettingValue]]
 _Part = TypeVar("_Part")
@@ -148,6 +153,7 @@ def read_topology(config: object) -> Topology:
         bind=table.text("bind", "127.0.0.1"),
         data=_data_removal(table),
         start_timeout_s=table.number("start_timeout_s", 60.0),
+        image=_image(table),
         regions=_parts(table, "regions", lambda part: _region(part, shared)),
     )
     table.finish()
@@ -175,6 +181,22 @@ def _data_removal(table: _Table) -> DataRemoval:
         return DataRemoval(value)
     except ValueError:
         raise TopologyError(table.at("data"), f"must be keep or delete, not {value!r}") from None
+
+
+def _image(table: _Table) -> str | None:
+    substrate = table.text("substrate", _PROCESSES)
+    image = table.optional_text("image")
+    if substrate == _PROCESSES:
+        if image is not None:
+            raise TopologyError(table.at("image"), f"is for substrate: {_CONTAINERS} only")
+        return None
+    if substrate != _CONTAINERS:
+        raise TopologyError(
+            table.at("substrate"), f"must be {_PROCESSES} or {_CONTAINERS}, not {substrate!r}"
+        )
+    if image == "":
+        raise TopologyError(table.at("image"), "must not be empty")
+    return image or _DEFAULT_IMAGE
 
 
 def _region(table: _Table, shared: Settings) -> Region:

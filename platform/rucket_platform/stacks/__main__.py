@@ -23,7 +23,7 @@ from rucket_platform.stacks.workspace import (
     environment,
     open_workspace,
 )
-from rucket_platform.substrates.local_process import LocalProcesses
+from rucket_platform.substrates.by_image import ByImage
 from rucket_platform.substrates.substrate import NodeStatus
 from rucket_platform.tools.install import ensure_tools
 from rucket_platform.tools.progress import Progress
@@ -62,7 +62,7 @@ class Commands:
 
     def status(self) -> int:
         """Show the nodes as they are; 1 unless all run."""
-        nodes = look_at_nodes(self._engine.resources(), LocalProcesses())
+        nodes = look_at_nodes(self._engine.resources(), ByImage())
         if not nodes:
             _print(f"stack {self._workspace.stack} has no nodes")
             return 0

@@ -10,13 +10,12 @@ import os
 import signal
 import subprocess
 import threading
-import tomllib
 from typing import TYPE_CHECKING
 
 import psutil
 
 from rucket_platform.clients.health import Health, probe
-from rucket_platform.errors import NodeStartFailed, PortInUse, SubstrateError, WaitTimeout
+from rucket_platform.errors import NodeStartFailed, SubstrateError, WaitTimeout
 from rucket_platform.settings_file.server_config import ServerSettings, join_address, render
 from rucket_platform.substrates.node_files import (
     NodeFiles,
@@ -24,7 +23,7 @@ from rucket_platform.substrates.node_files import (
     digest,
     write_private,
 )
-from rucket_platform.substrates.ports import describe_holder, is_free
+from rucket_platform.substrates.ports import require_free
 from rucket_platform.substrates.process_identity import (
     find_by_arguments,
     identify,
@@ -43,9 +42,7 @@ if TYPE_CHECKING:
 
 # The server drains within its own time-out (15 s unless set); only then is it killed.
 _STOP_GRACE_S = 10.0
-_DEFAULT_SHUTDOWN_TIMEOUT_S = 15.0
 _KILL_TIMEOUT_S = 10.0
-_PORT_PATIENCE_S = 3.0
 _PROBE_TIMEOUT_S = 2.0
 # A node under load may answer late; only one that stays silent this long counts as not ready.
 _OBSERVE_PATIENCE_S = 10.0
@@ -109,7 +106,7 @@ class LocalProcesses:
 
     def _start(self, plan: NodePlan, files: NodeFiles) -> None:
         settings = plan.settings
-        _require_free_ports(settings)
+        require_free(settings.bind, settings.port, settings.metrics_port)
         files.rotate_log()
         with files.log.open("ab") as log:
             log_start = log.tell()
@@ -174,7 +171,7 @@ class LocalProcesses:
         family = [process, *_descendants(process)]
         _send(process, signal.SIGTERM)
         try:
-            _wait_gone(family, timeout_s=_drain_timeout_s(files))
+            _wait_gone(family, timeout_s=files.drain_timeout_s() + _STOP_GRACE_S)
         except WaitTimeout:
             _kill_session(process.pid)
             for member in family:
@@ -184,19 +181,6 @@ class LocalProcesses:
 
 def _endpoint(settings: ServerSettings) -> str:
     return f"http://{join_address(settings.bind, settings.port)}"
-
-
-def _require_free_ports(settings: ServerSettings) -> None:
-    for port in (settings.port, settings.metrics_port):
-        try:
-            # The children of a node that was killed hold its ports a moment longer.
-            wait_until(
-                lambda port=port: is_free(settings.bind, port),  # type: ignore[misc]
-                timeout_s=_PORT_PATIENCE_S,
-                what=f"port {port}",
-            )
-        except WaitTimeout:
-            raise PortInUse(settings.bind, port, describe_holder(port)) from None
 
 
 def _arguments(files: NodeFiles) -> list[str]:
@@ -235,15 +219,6 @@ def _has_loaded(plan: NodePlan, record: NodeRecord | None) -> bool:
         and record.config_digest == digest(render(plan.settings))
         and record.command == plan.command
     )
-
-
-def _drain_timeout_s(files: NodeFiles) -> float:
-    try:
-        settings = tomllib.loads(files.read_config() or "")
-    except tomllib.TOMLDecodeError:
-        settings = {}
-    declared = settings.get("server", {}).get("shutdown_timeout_s", _DEFAULT_SHUTDOWN_TIMEOUT_S)
-    return float(declared) + _STOP_GRACE_S
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

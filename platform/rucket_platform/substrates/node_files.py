@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FORMAT_VERSION = 1
+_DEFAULT_SHUTDOWN_TIMEOUT_S = 15.0
 _LOG_SIZE_BYTES_MAX = 16 * 1024 * 1024
 _TAIL_SIZE_BYTES_MAX = 64 * 1024
 
@@ -88,6 +90,16 @@ class NodeFiles:
             return self.config.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
+
+    def drain_timeout_s(self) -> float:
+        """How long the server takes at most to end by itself, as its settings say."""
+        try:
+            settings = tomllib.loads(self.read_config() or "")
+        except tomllib.TOMLDecodeError:
+            settings = {}
+        return float(
+            settings.get("server", {}).get("shutdown_timeout_s", _DEFAULT_SHUTDOWN_TIMEOUT_S)
+        )
 
     def read_record(self) -> NodeRecord | None:
         """Read what was started; None if nothing is recorded or the record is cut off.

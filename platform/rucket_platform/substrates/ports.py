@@ -7,11 +7,13 @@ import socket
 
 import psutil
 
-from rucket_platform.errors import SubstrateError
+from rucket_platform.errors import PortInUse, SubstrateError, WaitTimeout
+from rucket_platform.wait import wait_until
 
 # Below the ports that outgoing connections are given: one of them could take a port between our
 # asking and the server's.
 _OFFERED = range(18_000, 32_000)
+_PATIENCE_S = 3.0
 
 
 def is_free(address: str, port: int) -> bool:
@@ -42,6 +44,24 @@ def find_free(address: str, count: int) -> tuple[int, ...]:
             if len(found) == count:
                 return tuple(found)
     raise SubstrateError(f"{address} has no {count} free ports in {_OFFERED}")
+
+
+def require_free(address: str, *ports: int) -> None:
+    """Make sure that a server can listen on each of `ports`.
+
+    Raises:
+        PortInUse: Somebody else does, and keeps doing so.
+    """
+    for port in ports:
+        try:
+            # The children of a node that was killed hold its ports a moment longer.
+            wait_until(
+                lambda port=port: is_free(address, port),  # type: ignore[misc]
+                timeout_s=_PATIENCE_S,
+                what=f"port {port}",
+            )
+        except WaitTimeout:
+            raise PortInUse(address, port, describe_holder(port)) from None
 
 
 def describe_holder(port: int) -> str:

@@ -45,6 +45,7 @@ class NodePlan:
         command: The server's executable with leading arguments.
         settings: What its `rucket.toml` says.
         start_timeout_s: How long it may take until it is ready.
+        image: The container image that it runs from; None for a process of this machine.
     """
 
     region: str
@@ -53,6 +54,7 @@ class NodePlan:
     command: tuple[str, ...]
     settings: ServerSettings
     start_timeout_s: float
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ setup: .venv/installed ## Make .venv with everything in it; then .venv/bin/rucke
 .venv/installed: platform/locks/dev.txt
 	@exec 1>&2 # what `make -s env` and its like print has to stay clean
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Rucket needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Say which one: make PYTHON=python3.12 …" >&2; exit 1; }
+	test ! -L .venv || { echo ".venv is a link to $$(readlink .venv), which others may be using; clearing it is not ours to do: run make there" >&2; exit 1; }
 	echo "Setting up .venv (about half a minute) …"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r platform/locks/dev.txt

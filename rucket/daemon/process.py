@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 _READ_SIZE_BYTES: Final = 4096
 _READS_MAX: Final = 16
 
+_ALLOCATOR: Final = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024**2),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 1024**2),
+}
+"""glibc keeps the buffers of bodies for the next ones. By itself it gives each back to the kernel,
+which clears its pages again for the next: a tenth of what a large GET costs."""
+
 
 class ChildProcess:
     """A process of the server.
@@ -115,8 +123,9 @@ def _order_file(order: ChildOrder, settings: Settings) -> Iterator[int]:
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What children inherit: nothing that may hold a setting, and so a secret."""
-    return {
+    inherited = {
         name: value
         for name, value in ours.items()
         if not name.upper().startswith(ENVIRONMENT_PREFIX)
     }
+    return {**_ALLOCATOR, **inherited}

@@ -55,7 +55,7 @@ class BlobReader(Protocol):
 
 
 class Blobs(Protocol):
-    """The blobs of a node. All calls block."""
+    """The blobs of a node. All calls block that don't say otherwise."""
 
     def create(self, storage_class: str, size_bytes_expected: int | None) -> BlobWriter:
         """Starts a blob where blobs of a storage class go; the expected size, where known,
@@ -80,6 +80,12 @@ class Blobs(Protocol):
             DeviceUnavailableError: the device it is on is lost.
             FileNotFoundError: there is none; the caller's snapshot may be old.
             CorruptionError: its header or footer isn't what was written.
+        """
+        ...
+
+    def open_cached(self, blob_id: BlobId) -> BlobReader | None:
+        """As `open`, but None where that would have to wait for a device, or where anything is out
+        of the ordinary: then `open` says what. Doesn't block.
         """
         ...
 

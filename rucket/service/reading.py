@@ -2,7 +2,7 @@
 
 ::
 
-    open_content ── in the row, or one piece (open, read, close: one hop off the loop) ──> bytes
+    open_content ── in the row, or one piece at hand, or else one hop off the loop ──> bytes
         │           FileNotFoundError: the snapshot was old; the caller looks again
         └── more ──> ContentStream, its first piece read already
     ContentStream ── piece ── piece ── … ── end      the next piece is read meanwhile
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rucket.ports.blobs import BlobReader, Blobs
     from rucket.ports.tasks import Tasks
 
-PIECE_SIZE_BYTES = 1024 * 1024
-CACHED_READ_SIZE_BYTES_MAX = 128 * 1024
+PIECE_SIZE_BYTES = 512 * 1024
+CACHED_READ_SIZE_BYTES_MAX = PIECE_SIZE_BYTES
 _SEALED_TAIL_SIZE_BYTES_MAX = 64 * 1024
 """Tags make a body of whole pieces a little longer: that little is no piece of its own."""
 
@@ -125,7 +125,8 @@ async def open_content(
         return b""
     cursor = _BlobCursor(blobs, spans)
     if cursor.is_one_piece:
-        return await tasks.run_blocking(cursor.next_piece)
+        piece = cursor.next_piece_cached()
+        return await tasks.run_blocking(cursor.next_piece) if piece is None else piece
     stream = ContentStream(tasks, cursor)
     await stream.read_first()
     return stream
@@ -311,16 +312,27 @@ class _BlobCursor:
     def next_piece_cached(self) -> Piece | None:
         """As `next_piece`, but doesn't block: None unless the piece is small and at hand."""
         size_bytes = self._next_size_bytes()
-        if self._reader is None or size_bytes > CACHED_READ_SIZE_BYTES_MAX:
-            return None
         span = self._spans[0]
-        offset = span.offset + self._position
-        piece = self._reader.read_cached(offset, size_bytes)
-        if piece is None:
+        if size_bytes > CACHED_READ_SIZE_BYTES_MAX:
             return None
-        if span.opener is not None:
-            piece = span.opener.open(offset, piece)
-        self._advance(size_bytes)
+        if self._reader is None:
+            reader = self._blobs.open_cached(span.blob_id)
+            if reader is None:
+                return None
+            if reader.size_bytes < span.offset + span.size_bytes:
+                reader.close()
+                return None
+            self._reader = reader
+        offset = span.offset + self._position
+        try:
+            piece = self._reader.read_cached(offset, size_bytes)
+            if piece is not None and span.opener is not None:
+                piece = span.opener.open(offset, piece)
+        except BaseException:
+            self.close()
+            raise
+        if piece is not None:
+            self._advance(size_bytes)
         return piece
 
     def close(self) -> None:

@@ -195,6 +195,7 @@ class _LateBlobs:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self.open: Callable[[BlobId], BlobReader] = blobs.open
+        self.open_cached = blobs.open_cached
         self.delete = blobs.delete
         self.is_placed_for = blobs.is_placed_for
         self.list_ids = blobs.list_ids

@@ -24,6 +24,7 @@ class FakeBlobs:
         finished: what can be read, by id.
         storage_classes: which one each of them was created for.
         damaged: ids whose bytes fail their check.
+        at_hand: ids that can be opened without waiting.
         open_readers: those that haven't been closed.
         open_writers: those neither finished nor aborted.
         before: called with the name of every call before it is carried out; may raise.
@@ -33,6 +34,7 @@ class FakeBlobs:
         self.finished: dict[BlobId, bytes] = {}
         self.storage_classes: dict[BlobId, str] = {}
         self.damaged: set[BlobId] = set()
+        self.at_hand: set[BlobId] = set()
         self.open_readers: set[FakeBlobReader] = set()
         self.open_writers: set[FakeBlobWriter] = set()
         self.before: Callable[[str], None] = _nothing
@@ -57,6 +59,10 @@ class FakeBlobs:
         if blob_id not in self.finished:
             raise FileNotFoundError(blob_id.hex())
         return FakeBlobReader(self, blob_id)
+
+    def open_cached(self, blob_id: BlobId) -> FakeBlobReader | None:
+        """See `Blobs.open_cached`. Only what was said to be at hand is."""
+        return FakeBlobReader(self, blob_id) if blob_id in self.at_hand else None
 
     def delete(self, blob_id: BlobId) -> None:
         """See `Blobs.delete`."""

@@ -247,6 +247,10 @@ class FakeBlobs:
             raise FileNotFoundError(blob_id.hex())
         return FakeBlobReader(self.blobs[blob_id])
 
+    def open_cached(self, blob_id: BlobId) -> FakeBlobReader | None:
+        """See `Blobs.open_cached`."""
+        return self.open(blob_id) if blob_id in self.blobs else None
+
     def delete(self, blob_id: BlobId) -> None:
         """See `Blobs.delete`."""
         self.blobs.pop(blob_id, None)

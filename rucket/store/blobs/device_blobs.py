@@ -83,6 +83,12 @@ class DeviceBlobs:
                 pass
         return self.files.open(blob_id)
 
+    def open_cached(self, blob_id: BlobId) -> BlobReader | None:
+        """See `Blobs.open_cached`."""
+        if isinstance(birth_of(blob_id), PackedBirth):
+            return self.packed.open_cached(blob_id)
+        return self.files.open_cached(blob_id)
+
     def delete(self, blob_id: BlobId) -> None:
         """See `Blobs.delete`."""
         if isinstance(birth_of(blob_id), PackedBirth):

@@ -189,6 +189,11 @@ class NodeBlobs:
                 raise
         return self._devices[0].blobs.open(blob_id)
 
+    def open_cached(self, blob_id: BlobId) -> BlobReader | None:
+        """See `Blobs.open_cached`."""
+        device = self._devices.get(self.device_of(blob_id))
+        return None if device is None else device.blobs.open_cached(blob_id)
+
     def _check_there(self, number: int, error: FileNotFoundError) -> None:
         """Returns if a blob is missing from a device that is there.
 

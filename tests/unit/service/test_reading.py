@@ -65,6 +65,9 @@ def test_any_span_of_any_extents_is_read_right(seed: int) -> None:
     ]
     data = content(sum(sizes), seed)
     stored = _extents(world, data, sizes)
+    world.blobs.at_hand = {
+        BlobId(extent.blob_id) for extent in stored.extents if chosen.random() < 0.5
+    }
     for _ in range(5):
         first = chosen.randrange(len(data))
         span = ByteSpan(first, chosen.randint(1, len(data) - first))
@@ -94,13 +97,33 @@ def test_extents_that_do_not_cover_the_span_are_corrupt(world: World) -> None:
         world.run(_read(world, stored, ByteSpan(0, 4)))
 
 
-def test_a_blob_that_is_too_short_is_corrupt(world: World) -> None:
+@pytest.mark.parametrize("is_at_hand", [False, True])
+def test_a_blob_that_is_too_short_is_corrupt(world: World, *, is_at_hand: bool) -> None:
     """The row says there is more in the blob than there is."""
-    stored = Content(extents=(Extent(_add_blob(world, b"abc"), 5),))
+    blob_id = _add_blob(world, b"abc")
+    stored = Content(extents=(Extent(blob_id, 5),))
+    if is_at_hand:
+        world.blobs.at_hand.add(blob_id)
 
     with pytest.raises(CorruptionError):
         world.run(_read(world, stored, ByteSpan(0, 5)))
 
+    assert not world.blobs.open_readers
+
+
+def test_what_is_at_hand_is_read_without_a_hop(world: World) -> None:
+    """No call that may block is made for it; a damaged one leaves nothing open."""
+    blob_id = _add_blob(world, bytes(MIB) + b"abc")
+    stored = Content(extents=(Extent(blob_id, 3, MIB),))
+    world.blobs.at_hand.add(blob_id)
+    calls: list[str] = []
+    world.blobs.before = calls.append
+
+    assert world.run(_read(world, stored, ByteSpan(0, 3))) == b"abc"
+    assert not calls
+    world.blobs.damaged.add(blob_id)
+    with pytest.raises(CorruptionError):
+        world.run(_read(world, stored, ByteSpan(0, 3)))
     assert not world.blobs.open_readers
 
 

@@ -140,10 +140,26 @@ class PackedBlobs:
                 place = None if found == place else found
         raise FileNotFoundError(f"there is no packed blob {blob_id.hex()}")
 
+    def open_cached(self, blob_id: BlobId) -> PackedBlobReader | None:
+        """See `Blobs.open_cached`."""
+        place = _birth_place(blob_id)
+        segment = self._files.acquire_open(place.segment_id)
+        if segment is None:
+            return None
+        try:
+            data = segment.file.read_cached_at(place.offset_bytes, RECORD_ALIGNMENT_BYTES)
+            if data is not None:
+                return PackedBlobReader(self._files, segment, place.offset_bytes, blob_id, data)
+        except (CorruptionError, FileNotFoundError, OSError):
+            pass  # `open` comes to the same, and says so
+        self._files.release(segment)
+        return None
+
     def _open_at(self, blob_id: BlobId, place: Place) -> PackedBlobReader:
         segment = self._files.acquire(place.segment_id)
         try:
-            return PackedBlobReader(self._files, segment, place.offset_bytes, blob_id)
+            data = segment.file.read_at(place.offset_bytes, RECORD_ALIGNMENT_BYTES)
+            return PackedBlobReader(self._files, segment, place.offset_bytes, blob_id, data)
         except BaseException:
             self._files.release(segment)
             raise
@@ -389,16 +405,24 @@ class PackedBlobWriter:
 
 
 class PackedBlobReader:
-    """The `BlobReader` port."""
+    """The `BlobReader` port.
+
+    Args:
+        data: the record's first `RECORD_ALIGNMENT_BYTES`.
+    """
 
     __slots__ = ("_blocks", "_data", "_files", "_segment", "size_bytes")
 
     def __init__(
-        self, files: SegmentFiles, segment: SharedSegment, offset_bytes: int, blob_id: BlobId
+        self,
+        files: SegmentFiles,
+        segment: SharedSegment,
+        offset_bytes: int,
+        blob_id: BlobId,
+        data: bytes,
     ) -> None:
         file: File = segment.file
         name = f"{segment.path}@{offset_bytes}"
-        data = file.read_at(offset_bytes, RECORD_ALIGNMENT_BYTES)
         try:
             header = decode_record_header(data, segment.segment_id, offset_bytes, name)
         except CorruptionError as error:

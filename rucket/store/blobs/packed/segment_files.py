@@ -52,12 +52,8 @@ class SegmentFiles:
         Raises:
             FileNotFoundError: there is no such segment any more.
         """
-        with self._lock:
-            segment = self._cached.get(segment_id)
-            if segment is not None:
-                segment.holder_count += 1
-                self._cached.move_to_end(segment_id)
-                return segment
+        if (cached := self.acquire_open(segment_id)) is not None:
+            return cached
         path = self._directory.segment_path(segment_id)
         opened = SharedSegment(self._disk.open(path), segment_id, path)
         opened.holder_count = 1
@@ -69,6 +65,15 @@ class SegmentFiles:
             unused = [self._drop(next(iter(self._cached)))] if self._is_full() else []
         _close(unused)
         return opened
+
+    def acquire_open(self, segment_id: bytes) -> SharedSegment | None:
+        """A segment if it is open already. Doesn't block."""
+        with self._lock:
+            segment = self._cached.get(segment_id)
+            if segment is not None:
+                segment.holder_count += 1
+                self._cached.move_to_end(segment_id)
+        return segment
 
     def release(self, segment: SharedSegment) -> None:
         """Says that the caller needs it no more."""

@@ -65,6 +65,21 @@ def test_any_range_reads_back_as_written(
     reader.close()
 
 
+def test_what_is_open_and_cached_is_opened_without_waiting(device: PackedDevice) -> None:
+    """The segment has been read from before; the blob is where it was born, and there."""
+    blob_id = device.put(50_000)
+    assert device.blobs.open_cached(blob_id) is None, "nobody has opened the segment yet"
+    device.blobs.open(blob_id).close()
+
+    # Now and then the simulated disk has nothing cached.
+    reader = next(filter(None, (device.blobs.open_cached(blob_id) for _ in range(100))))
+
+    assert reader.read(0, 50_000) == device.bodies[blob_id]
+    reader.close()
+    device.delete(blob_id)
+    assert device.blobs.open_cached(blob_id) is None
+
+
 def test_blobs_share_segments_and_are_listed_in_the_order_of_ids(device: PackedDevice) -> None:
     """Many blobs, few files; ids say the device and where the record is."""
     for place in range(40):

@@ -74,10 +74,16 @@ def is_exhaustive() -> bool:
 def default_plan(workload: Workload) -> Plan:
     """Every cut, and a second one of some recoveries."""
     is_cut_twice = workload.name in CUT_TWICE
+    if not workload.has_few_sectors:
+        # Each of their recoveries compacts, so that a second cut means hundreds of states. All
+        # moments are cut, and one of their recoveries in a hundred; the long run cuts all again.
+        return Plan(
+            Thoroughness(single_sectors=False, mixture_count=1, every_commit=False),
+            second_cut_rate=0.001,
+            second_cut_rate_after_kill=0.02,
+        )
     return Plan(
-        Thoroughness(
-            single_sectors=workload.has_few_sectors, every_commit=workload.has_few_sectors
-        ),
+        Thoroughness(),
         second_cut_rate=0.1 if is_cut_twice else 0.01,
         second_cut_rate_after_kill=1.0 if is_cut_twice else 0.05,
     )

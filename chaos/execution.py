@@ -90,7 +90,9 @@ def _judged(scenario: Scenario, stage: Stage, direct: S3Client, bucket: str, see
     clients.start()
     try:
         events = _carry_out(scenario, stage, clients)
-        _sleep_until(clients, scenario.duration_s)
+        # What takes longer than planned, such as a start, takes nothing from the calm after it.
+        calm_s = scenario.duration_s - max(planned.end_s for planned in scenario.faults)
+        _sleep_until(clients, max(event.end_s for event in events) + calm_s)
         stage.proxy.check()
     finally:
         clients.stop()
@@ -122,16 +124,20 @@ def _refusal_of_versions(client: S3Client, bucket: str) -> str:
 
 
 def _carry_out(scenario: Scenario, stage: Stage, clients: Clients) -> list[Event]:
-    """Begin and end each fault in time; whatever happens, none is left begun."""
+    """Begin and end each fault in time; whatever happens, none is left begun.
+
+    If one takes longer to end than planned, those that follow come so much later.
+    """
     steps = sorted(
         [(planned.start_s, 0, number) for number, planned in enumerate(scenario.faults)]
         + [(planned.end_s, 1, number) for number, planned in enumerate(scenario.faults)]
     )
     begun: dict[int, tuple[Planned, float]] = {}
     events: list[Event] = []
+    late_s = 0.0
     try:
         for at_s, what, number in steps:
-            _sleep_until(clients, at_s)
+            _sleep_until(clients, at_s + late_s)
             if what == 0:
                 planned = scenario.faults[number]
                 started_s = clients.now_s()
@@ -140,7 +146,9 @@ def _carry_out(scenario: Scenario, stage: Stage, clients: Clients) -> list[Event
             else:
                 planned, started_s = begun.pop(number)
                 planned.fault.end(stage)
-                events.append(Event(planned.fault.name, started_s, clients.now_s()))
+                ended_s = clients.now_s()
+                events.append(Event(planned.fault.name, started_s, ended_s))
+                late_s = max(late_s, ended_s - at_s)
     finally:
         with interrupts_deferred():
             for planned, _ in begun.values():

@@ -45,9 +45,8 @@ def drawn(chart: Chart) -> str:
         _add_band(figure, band)
     axis = {"gridcolor": _GRID, "zeroline": False, "automargin": True}
     figure.update_layout(
-        title={"text": chart.title, "x": 0, "xref": "paper", "font": {"size": 15}},
         height=max(chart.height_px, _BAR_HEIGHT_PX * len(names) + _MARGINS_PX if lies else 0),
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": _INK, "family": "system-ui, sans-serif"},

@@ -11,7 +11,10 @@ from enum import StrEnum
 
 import psutil
 
-from rucket_platform.errors import FaultError
+from rucket_platform.errors import FaultError, WaitTimeout
+from rucket_platform.wait import wait_until
+
+_END_TIMEOUT_S = 10.0
 
 
 class Role(StrEnum):
@@ -26,11 +29,23 @@ class Role(StrEnum):
 def kill_group(pid: int) -> None:
     """End a process and all that descend from it, at once, with no chance to say a word.
 
+    On return all have ended: who starts the server again must not take one that is still going
+    for one that is there.
+
     Raises:
-        FaultError: It isn't there.
+        FaultError: It isn't there, or doesn't end.
     """
-    for process in _family(pid):
+    family = _family(pid)
+    for process in family:
         _send(process, signal.SIGKILL)
+    try:
+        wait_until(
+            lambda: not any(map(_is_alive, family)),
+            timeout_s=_END_TIMEOUT_S,
+            what="the killed processes to end",
+        )
+    except WaitTimeout as error:
+        raise FaultError(str(error)) from error
 
 
 def members(pid: int, role: Role) -> list[psutil.Process]:
@@ -65,6 +80,13 @@ def _family(pid: int) -> list[psutil.Process]:
         return [supervisor, *supervisor.children(recursive=True)]
     except psutil.NoSuchProcess as error:
         raise FaultError(f"there is no process {pid}: the server has ended by itself") from error
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PARAMETERS_MAX = 256
 _REMEMBERED_HOSTS_MAX = 256
 _REMEMBERED_HOST_LENGTH_MAX = 256
+_REMEMBERED_PARAMETERS_MAX = 1024
+_REMEMBERED_PARAMETER_LENGTH_MAX = 256
 
 
 class RequestTarget(msgspec.Struct, frozen=True):
@@ -52,14 +54,15 @@ class QueryParameters:
     A repeated name keeps all its values; ``get`` answers with the first, ``single`` refuses.
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_first", "_pairs")
 
     def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
         self._pairs = pairs
+        self._first = dict(reversed(pairs))
 
     def __contains__(self, name: object) -> bool:
         """Whether the parameter is there, with or without a value."""
-        return any(name == candidate for candidate, _ in self._pairs)
+        return name in self._first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Names and values in order."""
@@ -71,10 +74,7 @@ class QueryParameters:
 
     def get(self, name: str) -> str | None:
         """The first value of ``name``; empty when it has none, None when it isn't there."""
-        for candidate, value in self._pairs:
-            if candidate == name:
-                return value
-        return None
+        return self._first.get(name)
 
     def get_all(self, name: str) -> list[str]:
         """Every value of ``name`` in order."""
@@ -86,6 +86,8 @@ class QueryParameters:
         Raises:
             InvalidArgument: it is given more than once, so that nobody knows what was meant.
         """
+        if name not in self._first:
+            return None
         values = self.get_all(name)
         if len(values) > 1:
             raise InvalidArgument(
@@ -93,7 +95,7 @@ class QueryParameters:
                 ArgumentName=name,
                 ArgumentValue=values[1],
             )
-        return values[0] if values else None
+        return values[0]
 
 
 NO_PARAMETERS = QueryParameters(())
@@ -135,12 +137,25 @@ def parse_query(raw_query: bytes) -> QueryParameters:
     parameters = raw_query.split(b"&", PARAMETERS_MAX)
     if len(parameters) > PARAMETERS_MAX:
         raise invalid_uri(raw_query)
-    pairs = []
-    for parameter in parameters:
-        if parameter:
-            name, _, value = parameter.partition(b"=")
-            pairs.append((percent_decode(name), percent_decode(value)))
-    return QueryParameters(tuple(pairs))
+    return QueryParameters(
+        tuple(
+            [
+                _parameter(parameter)
+                if len(parameter) > _REMEMBERED_PARAMETER_LENGTH_MAX
+                else _remembered_parameter(parameter)
+                for parameter in parameters
+                if parameter
+            ]
+        )
+    )
+
+
+def _parameter(parameter: bytes) -> tuple[str, str]:
+    name, _, value = parameter.partition(b"=")
+    return percent_decode(name), percent_decode(value)
+
+
+_remembered_parameter = lru_cache(maxsize=_REMEMBERED_PARAMETERS_MAX)(_parameter)
 
 
 def _key(raw_key: bytes) -> ObjectKey | None:

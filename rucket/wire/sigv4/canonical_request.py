@@ -18,6 +18,7 @@ Header: Transferring Payload in a Single Chunk".
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -27,6 +28,10 @@ from rucket.wire.percent_encoding import uri_encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_REMEMBERED_PARAMETERS_MAX = 1024
+_REMEMBERED_PARAMETER_LENGTH_MAX = 256
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
@@ -64,17 +69,29 @@ def canonical_query(raw_query: bytes, *, without: bytes = b"") -> str:
     """
     if not raw_query:
         return ""
+    left_out = uri_encode(without)
     pairs = []
     for parameter in raw_query.split(b"&"):
-        if not parameter:
-            continue
-        name, _, value = parameter.partition(b"=")
-        if b"%" in parameter:
-            name, value = unquote_to_bytes(name), unquote_to_bytes(value)
-        if name != without or not without:
-            pairs.append((uri_encode(name), uri_encode(value)))
+        # Anybody can make us remember parameters, so that long ones aren't.
+        read = (
+            _canonical_parameter
+            if len(parameter) > _REMEMBERED_PARAMETER_LENGTH_MAX
+            else _remembered_parameter
+        )
+        if parameter and ((pair := read(parameter))[0] != left_out or not without):
+            pairs.append(pair)
     pairs.sort()
     return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+def _canonical_parameter(parameter: bytes) -> tuple[str, str]:
+    name, _, value = parameter.partition(b"=")
+    if b"%" in parameter:
+        name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+    return uri_encode(name), uri_encode(value)
+
+
+_remembered_parameter = lru_cache(maxsize=_REMEMBERED_PARAMETERS_MAX)(_canonical_parameter)
 
 
 def canonical_headers(headers: Mapping[str, str], signed_headers: tuple[str, ...]) -> str:

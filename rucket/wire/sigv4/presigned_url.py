@@ -131,13 +131,17 @@ def _parameters(raw_query: bytes) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for parameter in raw_query.split(b"&"):
         raw_name, _, raw_value = parameter.partition(b"=")
-        name = unquote_to_bytes(raw_name).decode("latin-1")
+        name = _decoded(raw_name)
         if not name.startswith("X-Amz-"):
             continue
         if name in parameters:
             raise AuthorizationQueryParametersError(f"{name} must be given only once")
-        parameters[name] = unquote_to_bytes(raw_value).decode("latin-1")
+        parameters[name] = _decoded(raw_value)
     return parameters
+
+
+def _decoded(raw: bytes) -> str:
+    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
 
 
 def _expires(text: str) -> int:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rucket_platform.wait import wait_until
+from tests.server_process import free_ports
 from tests.unit.daemon.roles.behaviour import Script
 
 REPOSITORY = Path(__file__).parents[3]
@@ -23,8 +23,8 @@ class SupervisedServer:
     def __init__(self, directory: Path, *, shutdown_timeout_s: float = 15.0) -> None:
         self.directory = directory
         self.data_dir = directory / "data"
-        self.bind = f"127.0.0.1:{free_port()}"
-        self.metrics_port = free_port()
+        port, self.metrics_port = free_ports(2)
+        self.bind = f"127.0.0.1:{port}"
         self.shutdown_timeout_s = shutdown_timeout_s
         (directory / "scripts").mkdir(parents=True, exist_ok=True)
         self._processes: list[subprocess.Popen[str]] = []
@@ -127,10 +127,3 @@ def supervised_server(
         yield server
     finally:
         server.end()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

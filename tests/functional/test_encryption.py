@@ -202,6 +202,8 @@ def test_keys_are_rotated_under_load_and_through_kills(tmp_path: Path) -> None:
         stop.set()
         writer.join()
         (second_id,) = _listed_keys(server)
+        said = f"nothing is encrypted under {first_id} any more"
+        _wait_for(lambda: said in server.log_tail(100_000))
     key_file.write_text(SECOND)
     with server:
         _check(_client(server), "bucket", {**objects, **written})

@@ -49,6 +49,7 @@ class PackedDevice:
     def __init__(self, directory: Path, disk: Disk | None = None) -> None:
         self.directory = directory
         self.bodies: dict[BlobId, bytes] = {}
+        self.deleted: set[BlobId] = set()
         self.observer = Observer()
         self._disk = disk or OsDisk()
         self._random = FakeRandom(1)
@@ -78,6 +79,7 @@ class PackedDevice:
         """Deletes a blob."""
         self.blobs.delete(blob_id)
         del self.bodies[blob_id]
+        self.deleted.add(blob_id)
 
     def compactor(self, dead_ratio_min: float = 0.3) -> Compactor:
         """Of a maintenance process that has just started; rows name what should be there."""

@@ -383,5 +383,6 @@ def test_reads_and_writes_go_on_while_everything_is_compacted(device: PackedDevi
     # then, which maintenance removes as it does others.
     blobs = device.start()
     for orphan in set(list_all(blobs, 7)) - set(device.bodies):
+        assert orphan in device.deleted
         blobs.delete(orphan)
     device.check()
